@@ -1,0 +1,91 @@
+"""Reading with a bound, writing all or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from provenance.errors import LimitError, OutputError, UsageError
+
+__all__ = ["check_writable", "read_bounded", "write_atomic"]
+
+
+def read_bounded(path: str | os.PathLike[str], what: str, *, limit: int) -> bytes:
+    """The bytes of a regular file of at most ``limit`` bytes.
+
+    Raises:
+        UsageError: it cannot be opened, or is no regular file.
+        LimitError: it is larger; nothing beyond the limit is read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{what}: {path} is not a regular file")
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"{what}: cannot read {path}: {error.strerror or error}") from error
+    if len(data) > limit:
+        raise LimitError(f"{what}: {path} is larger than the limit of {limit} bytes")
+    return data
+
+
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Refuse early what :func:`write_atomic` could not do later, before long work is lost.
+
+    Raises:
+        OutputError: the folder is missing or not writable, or the file exists and may not be replaced.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists; choose another name or pass --force")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise OutputError(f"cannot write to {target.parent}: {error.strerror or error}") from error
+    os.close(handle)
+    Path(name).unlink()
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644, overwrite: bool = True) -> None:
+    """Write to a temporary file in the same folder, fsync, rename, fsync the folder.
+
+    Raises:
+        OutputError: anything went wrong; what stood at ``path`` before stands there still, and no temporary is left.
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            os.replace(temporary, target)  # noqa: PTH105 - the atomic call by its own name
+        else:
+            os.link(temporary, target)  # refuses an existing name, unlike rename
+            Path(temporary).unlink()
+        temporary = None
+        _sync_folder(target.parent)
+    except FileExistsError as error:
+        raise OutputError(f"{target} exists; choose another name or pass --force") from error
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}; nothing was changed") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
