@@ -1,0 +1,166 @@
+"""Whom a verifier trusts: models with their calibrations, logs, timestamp authorities, C2PA anchors.
+
+The default policy ships with the program: the house model, no authority, no independent log. A user's own policy file
+has the same format and adds to it; the logs that he runs himself are known as such and prove no time.
+
+    {"kind":"policy","v":1,
+     "models":[{"name":str,"digest":hex32,"calibrations":[hex32]}],
+     "logs":[{"key":<signed-note verifier key>,"independent":bool}],
+     "timestamp_authorities":[PEM],"c2pa_anchors":[PEM]}
+
+A calibration with digest D is read from ``calibrations/D.json`` beside the policy file, and refused if it has another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from provenance.calibration import MAX_CALIBRATION_BYTES, Calibration, calibration_id, parse_calibration
+from provenance.checkpoint import VerifierKey
+from provenance.claim import digest_item
+from provenance.encoding import Fields, parse_json
+from provenance.errors import EncodingError, EnvironmentFault, InvalidError
+from provenance.files import read_bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provenance.home import Home
+
+__all__ = ["LogTrust", "ModelTrust", "Policy", "default_policy", "load_policy", "parse_policy"]
+
+_MAX_ITEMS = 256
+
+
+@dataclass(frozen=True)
+class ModelTrust:
+    """A model that may make a picture authentic, with its calibrations by latent shape."""
+
+    name: str
+    digest: bytes
+    calibrations: dict[tuple[int, int, int], Calibration] = field(default_factory=dict)
+
+    def calibration(self, shape: tuple[int, int, int]) -> Calibration | None:
+        """The one for this shape, if measured."""
+        return self.calibrations.get(shape)
+
+
+@dataclass(frozen=True)
+class LogTrust:
+    """A log whose checkpoints are believed. Only an ``independent`` one says anything about time."""
+
+    key: VerifierKey
+    independent: bool
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What :mod:`provenance.verify` trusts. An empty policy trusts nothing and finds nothing authentic."""
+
+    models: dict[bytes, ModelTrust] = field(default_factory=dict)
+    logs: tuple[LogTrust, ...] = ()
+    timestamp_authorities: tuple[bytes, ...] = ()
+    c2pa_anchors: tuple[bytes, ...] = ()
+
+    def joined(self, other: Policy) -> Policy:
+        """Both policies together; for one model the calibrations are united."""
+        models = dict(self.models)
+        for digest, trust in other.models.items():
+            mine = models.get(digest)
+            models[digest] = (
+                trust if mine is None else replace(mine, calibrations={**mine.calibrations, **trust.calibrations})
+            )
+        return Policy(
+            models,
+            self.logs + other.logs,
+            self.timestamp_authorities + other.timestamp_authorities,
+            self.c2pa_anchors + other.c2pa_anchors,
+        )
+
+    def with_own_log(self, verifier_key: str) -> Policy:
+        """This policy, and one log known to be run by its own user."""
+        return replace(self, logs=(*self.logs, LogTrust(VerifierKey.parse(verifier_key), independent=False)))
+
+
+def default_policy() -> Policy:
+    """The policy that ships with the program.
+
+    Raises:
+        EnvironmentFault: the installation is damaged.
+    """
+    data = files("provenance").joinpath("data")
+    try:
+        return parse_policy(
+            data.joinpath("policy.json").read_bytes(),
+            lambda name: data.joinpath("calibrations", name).read_bytes(),
+        )
+    except (OSError, InvalidError) as error:
+        raise EnvironmentFault(f"the default policy is damaged ({error}); install seedproof again") from error
+
+
+def load_policy(home: Home) -> Policy:
+    """Default policy, the user's own, and his own logs.
+
+    Raises:
+        InvalidError, UsageError: a file of his cannot be read; the message names it.
+    """
+    policy = default_policy()
+    if home.policy.exists():
+        folder = home.policy.parent / "calibrations"
+        policy = policy.joined(
+            parse_policy(
+                read_bounded(home.policy, "policy", limit=MAX_CALIBRATION_BYTES),
+                lambda name: read_bounded(folder / name, "calibration", limit=MAX_CALIBRATION_BYTES),
+            )
+        )
+    if home.own_logs.exists():
+        for line in read_bounded(home.own_logs, "own logs", limit=65_536).decode("utf-8", "replace").splitlines():
+            if line.strip():
+                policy = policy.with_own_log(line.strip())
+    return policy
+
+
+def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Policy:
+    """A policy from JSON of any formatting; ``read_calibration(file name)`` gives a calibration's bytes.
+
+    Raises:
+        InvalidError: it is none, or a calibration is not the pinned one.
+    """
+
+    def model(value: object, where: str) -> ModelTrust:
+        with Fields(value, where) as item:
+            name, digest = item.text("name", limit=200), item.binary("digest", size=32)
+            pins = item.array("calibrations", digest_item, limit=_MAX_ITEMS)
+        calibrations = {}
+        for pin in pins:
+            content = read_calibration(f"{pin.hex()}.json")
+            if calibration_id(content) != pin:
+                raise InvalidError(f"{where}: calibration {pin.hex()[:16]} has another digest than the policy pins")
+            calibration = parse_calibration(content)
+            if calibration.model != digest:
+                raise InvalidError(f"{where}: calibration {pin.hex()[:16]} belongs to another model")
+            calibrations[calibration.shape] = calibration
+        return ModelTrust(name, digest, calibrations)
+
+    def log(value: object, where: str) -> LogTrust:
+        with Fields(value, where) as item:
+            independent = item.take("independent")
+            if not isinstance(independent, bool):
+                raise EncodingError(f"{where}: independent must be true or false")
+            return LogTrust(VerifierKey.parse(item.text("key", limit=1000)), independent)
+
+    def pem(value: object, where: str) -> bytes:
+        if not isinstance(value, str):
+            raise EncodingError(f"{where}: must be PEM text")
+        return value.encode()
+
+    with Fields(parse_json(data, "policy", limit=MAX_CALIBRATION_BYTES), "policy") as fields:
+        fields.version("policy")
+        return Policy(
+            {trust.digest: trust for trust in fields.array("models", model, limit=_MAX_ITEMS)},
+            fields.array("logs", log, limit=_MAX_ITEMS),
+            fields.array("timestamp_authorities", pem, limit=_MAX_ITEMS),
+            fields.array("c2pa_anchors", pem, limit=_MAX_ITEMS),
+        )
