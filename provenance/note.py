@@ -115,6 +115,8 @@ class NoteSigner:
 
 @dataclass(frozen=True)
 class Signature:
+    """One signature line, taken apart: key name, 4-byte key id, and the signature itself."""
+
     name: str
     key_id: bytes
     signature: bytes
@@ -143,6 +145,11 @@ def open_note(note: bytes, keys: Sequence[VerifierKey]) -> tuple[str, tuple[Veri
 
 
 def split_note(note: bytes) -> tuple[str, list[Signature]]:
+    """The text (with its last newline) and the signature lines of a note, unauthenticated.
+
+    Raises:
+        EncodingError, LimitError: not a signed note, or one of its signature lines is malformed.
+    """
     if len(note) > MAX_NOTE_BYTES:
         raise LimitError(f"note: {len(note)} bytes are more than the limit of {MAX_NOTE_BYTES}")
     try:
@@ -188,10 +195,16 @@ def parse_base64(text: str, what: str, *, size: int | None = None) -> bytes:
 
 
 def format_base64(data: bytes) -> str:
+    """Standard base64, padded."""
     return base64.b64encode(data).decode("ascii")
 
 
 def check_name(name: str, what: str) -> None:
+    """Refuse what is no key name; ``what`` stands in the message.
+
+    Raises:
+        EncodingError, LimitError: empty, a space, a plus, something that cannot be printed, or too long.
+    """
     if not name or "+" in name or any(character.isspace() or not character.isprintable() for character in name):
         raise EncodingError(f"{what}: {name[:60]!r} is no key name (not empty, without spaces, plus and controls)")
     if len(name) > MAX_NAME_CHARACTERS:
