@@ -49,7 +49,7 @@ _NO_TEXT: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Decoded pixels: ``rgb`` is a read-only uint8 array (height, width, 3); ``media_type`` of the file they came in."""
+    """Decoded pixels: ``rgb`` is uint8 (height, width, 3) and read-only; ``media_type`` is that of the file."""
 
     width: int
     height: int
