@@ -1,0 +1,121 @@
+"""Reading C2PA manifests: is the container intact, who signed it, and what of ours does it hold.
+
+Together with :mod:`provenance.manifest_write` the only place that imports c2pa. Nothing here fetches anything: files
+may name URLs (remote manifests, OCSP responders), and a reader that follows them tells its address to their author.
+
+``read_container`` says what the *container* is; whether the claim inside holds is judged elsewhere, since anybody can
+wrap somebody else's picture into a container of his own.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from functools import lru_cache
+from typing import Any
+
+import c2pa
+
+from provenance.assertion import Assertion, format_assertion, parse_assertion
+from provenance.chunks import MAX_FILE_BYTES, embedded_store
+from provenance.container import LATENT_TITLE, Container, Ingredient, Signer, active_label, describe, latent_uri
+from provenance.errors import InvalidError, LimitError
+from provenance.jumbf import signing_certificate
+
+__all__ = [
+    "LATENT_TITLE",
+    "MAX_LATENT_BYTES",
+    "Assertion",
+    "Container",
+    "Ingredient",
+    "Signer",
+    "format_assertion",
+    "parse_assertion",
+    "read_container",
+    "settings",
+]
+
+MAX_LATENT_BYTES = 16 * 2**20
+"""Largest stored latent: 2^22 values of two bytes, twice over."""
+
+_TRUST_CONFIG = "1.3.6.1.5.5.7.3.4\n1.3.6.1.4.1.62558.2.1\n"
+
+
+def settings(*, anchors_pem: bytes | None = None, hosts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Settings of c2pa-rs: no thumbnails, no network except ``hosts``, no trust except ``anchors_pem``."""
+    chosen: dict[str, Any] = {
+        "version": 1,
+        "builder": {"thumbnail": {"enabled": False}},
+        "core": {"allowed_network_hosts": list(hosts), "max_decompressed_manifest_size_in_mb": 32},
+        "verify": {
+            "verify_after_sign": True,
+            "verify_trust": True,
+            "verify_timestamp_trust": True,
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+        },
+    }
+    if anchors_pem:
+        chosen["trust"] = {"user_anchors": anchors_pem.decode("utf-8"), "trust_config": _TRUST_CONFIG}
+    return chosen
+
+
+def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -> Container | None:
+    """The C2PA manifest store embedded in a file of any format that c2pa-rs reads; None when there is none.
+
+    ``anchors_pem``: PEM certificates of the roots that are trusted, for signers and for timestamps.
+
+    Raises:
+        InvalidError: the store cannot be read at all, or holds our assertion or latent twice.
+        LimitError: the file is larger than MAX_FILE_BYTES, or the latent than MAX_LATENT_BYTES.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise LimitError(f"picture: {len(data)} bytes are more than the limit of {MAX_FILE_BYTES}")
+    context = _context(os.getpid(), anchors_pem)
+    try:
+        reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)
+        if reader is None:
+            return None
+        with reader:
+            if not reader.is_embedded():
+                return None
+            store = json.loads(reader.json())
+            latent = _read_latent(reader, store)
+    except InvalidError:
+        raise
+    except Exception as error:  # c2pa-python raises C2paError, and what its ctypes layer happens to raise
+        if str(error).startswith("Remote"):
+            return None  # the file only names a URL: nothing is embedded, and we do not fetch
+        raise InvalidError(f"manifest: cannot be read: {_short(error)}") from error
+    return describe(store, latent, _certificate(embedded_store(data, media_type), active_label(store)))
+
+
+@lru_cache(maxsize=8)
+def _context(process: int, anchors_pem: bytes | None) -> Any:  # noqa: ARG001 - a context does not survive a fork
+    try:
+        return c2pa.Context.from_dict(settings(anchors_pem=anchors_pem))
+    except (c2pa.C2paError, UnicodeDecodeError) as error:
+        raise InvalidError(f"trust anchors: cannot be read: {_short(error)}") from error
+
+
+def _read_latent(reader: Any, store: object) -> bytes | None:
+    uri = latent_uri(store)
+    if uri is None:
+        return None
+    out = io.BytesIO()
+    reader.resource_to_stream(uri, out)
+    if out.tell() > MAX_LATENT_BYTES:
+        raise LimitError(f"manifest: the stored latent is larger than the limit of {MAX_LATENT_BYTES} bytes")
+    return out.getvalue()
+
+
+def _certificate(jumbf: bytes | None, label: str) -> bytes | None:
+    try:
+        return None if jumbf is None else signing_certificate(jumbf, label)
+    except InvalidError:
+        return None
+
+
+def _short(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
