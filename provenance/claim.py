@@ -7,15 +7,12 @@ claim is identified by the tagged hash of its canonical bytes; signatures are ev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from provenance import proof
 from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical, parse_decimal, parse_hex
 from provenance.errors import EncodingError, ForgedError
 from provenance.hashing import Tag, tagged_hash
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = [
     "MAX_ENTRY_BYTES",
@@ -41,6 +38,9 @@ MAX_CHANNELS = 64
 MAX_SIDE = 1024
 MAX_VALUES = 2**22
 """Bounds of a latent: 64 channels, 1,024 by 1,024, four million values; SDXL at 1024 px has 65,536."""
+
+SMALLEST_STEP, LARGEST_STEP = Decimal("0.000001"), Decimal(1_000_000)
+"""Range of quantisation steps; latents are of order one."""
 
 TERMS = ("allowed", "notAllowed", "constrained")
 
@@ -257,8 +257,8 @@ def read_steps(fields: Fields, channels: int) -> tuple[Decimal, ...]:
     steps = fields.array("steps", parse_decimal, limit=MAX_CHANNELS, low=1)
     if len(steps) != channels:
         raise EncodingError(f"{fields.what}: {len(steps)} steps for {channels} channels")
-    if not all(1e-6 <= step <= 1e6 for step in steps):
-        raise EncodingError(f"{fields.what}: a step must lie between 0.000001 and 1000000")
+    if not all(SMALLEST_STEP <= step <= LARGEST_STEP for step in steps):
+        raise EncodingError(f"{fields.what}: a step must lie between {SMALLEST_STEP} and {LARGEST_STEP}")
     return steps
 
 

@@ -87,11 +87,9 @@ def threshold(d: int, bits: int = REQUIRED_BITS) -> float:
 
 
 def _log_beta_cap(a: float, b: float, t: float) -> float:
-    """ln I(1 - t^2; a, b): continued fraction of DLMF 8.17.22 on the side where it converges fast."""
+    """Ln I(1 - t^2; a, b): continued fraction of DLMF 8.17.22 on the side where it converges fast."""
     x = (1.0 - t) * (1.0 + t)
-    log_front = (
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log1p(-t * t) + 2.0 * b * math.log(t)
-    )
+    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log1p(-t * t) + 2.0 * b * math.log(t)
     if x < (a + 1.0) / (a + b + 2.0):
         return log_front + math.log(_continued_fraction(a, b, x) / a)
     return math.log1p(-math.exp(log_front) * _continued_fraction(b, a, t * t) / b)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 import rfc8785
 
@@ -68,7 +68,7 @@ def canonical(value: Json | Mapping[str, Json]) -> bytes:
     """
     _check_model(value, 0)
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]
+        return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise EncodingError(f"cannot be encoded canonically: {error}") from error
 
@@ -165,7 +165,7 @@ def parse_decimal(text: object, what: str) -> Decimal:
         EncodingError: not a string of the grammar above ("2.0", "+1", "1e3", "-0" and ".5" are not).
     """
     if not isinstance(text, str) or not _DECIMAL.fullmatch(text) or text == "-0":
-        raise EncodingError(f"{what}: must be a canonical decimal string such as \"2\" or \"0.125\"")
+        raise EncodingError(f'{what}: must be a canonical decimal string such as "2" or "0.125"')
     return Decimal(text)
 
 
@@ -181,12 +181,12 @@ class Fields:
         self._left: dict[str, object] = dict(value)
         self.what = what
 
-    def __enter__(self) -> Fields:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if kind is None and self._left:
-            raise EncodingError(f"{self.what}: unknown field {sorted(self._left)[0]!r:.60}")
+            raise EncodingError(f"{self.what}: unknown field {min(self._left)!r:.60}")
 
     def take(self, name: str) -> object:
         """The raw value of a field that must be there."""
@@ -204,7 +204,6 @@ class Fields:
             raise UnsupportedVersionError(
                 f"{self.what}: version {version} is not known to this program (it knows {supported}); update seedproof"
             )
-        return None
 
     def text(self, name: str, *, limit: int, low: int = 0) -> str:
         """A string of ``low`` to ``limit`` code points."""
@@ -274,9 +273,7 @@ def _check_model(value: object, depth: int) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _check_model(item, depth + 1)
-    elif value is not None and not isinstance(value, bool) and (
-        not isinstance(value, int) or abs(value) > MAX_INTEGER
-    ):
+    elif value is not None and not isinstance(value, bool) and (not isinstance(value, int) or abs(value) > MAX_INTEGER):
         raise EncodingError(f"a {type(value).__name__} has no canonical encoding here; use a decimal string")
 
 

@@ -119,7 +119,7 @@ class CorruptKeystoreError(EnvironmentFault):
     """A keystore that is damaged or readable by others; the message tells which."""
 
 
-class LedgerFault(EnvironmentFault):  # noqa: N818 - named after its family
+class LedgerFault(EnvironmentFault):
     """The ledger is missing, busy, or answered something that does not verify."""
 
 

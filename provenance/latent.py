@@ -58,12 +58,14 @@ def quantise(latent: NDArray[np.float32], steps: Sequence[Decimal]) -> NDArray[n
         raise ValueError("the latent holds NaN or infinity")
     if scaled.min() < _INT16.min or scaled.max() > _INT16.max:
         raise ValueError("a latent value needs more than 16 bits at this step")
-    return scaled.astype(np.int16)
+    integers: NDArray[np.int16] = scaled.astype(np.int16)
+    return integers
 
 
 def dequantise(integers: NDArray[np.int16], steps: Sequence[Decimal]) -> NDArray[np.float32]:
     """float32(q) * float32(step), (C, H, W): what the picture is decoded from."""
-    return integers.astype(np.float32) * step_array(steps)
+    values: NDArray[np.float32] = integers.astype(np.float32) * step_array(steps)
+    return values
 
 
 def latent_digest(integers: NDArray[np.int16]) -> bytes:

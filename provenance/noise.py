@@ -75,5 +75,7 @@ def gaussian(seed: bytes, shape: Sequence[int], *, stream: int = 0) -> NDArray[n
 def _table() -> NDArray[np.float32]:
     data = files("provenance").joinpath("data/normal-quantiles.f32").read_bytes()
     if hashlib.sha256(data).hexdigest() != TABLE_SHA256:
-        raise EnvironmentFault("the noise table provenance/data/normal-quantiles.f32 is damaged; install seedproof again")
+        raise EnvironmentFault(
+            "the noise table provenance/data/normal-quantiles.f32 is damaged; install seedproof again"
+        )
     return np.frombuffer(data, "<f4").astype(np.float32, copy=False)

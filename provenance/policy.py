@@ -18,11 +18,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from provenance.calibration import MAX_CALIBRATION_BYTES, Calibration, calibration_id, parse_calibration
-from provenance.checkpoint import VerifierKey
 from provenance.claim import digest_item
 from provenance.encoding import Fields, parse_json
 from provenance.errors import EncodingError, EnvironmentFault, InvalidError
 from provenance.files import read_bounded
+from provenance.note import VerifierKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,7 +33,8 @@ class LoggedEntry:
 class Progress(Protocol):
     """Called with (done, total) and a short label while something takes long."""
 
-    def __call__(self, done: int, total: int, label: str) -> None: ...
+    def __call__(self, done: int, total: int, label: str) -> None:
+        """Show that ``done`` of ``total`` are done."""
 
 
 class Ledger(Protocol):

@@ -1,0 +1,229 @@
+"""From a prompt to a claimed, logged and signed picture.
+
+The order: journal -> noise from the commitment -> latent -> quantise -> decode -> claim -> log -> receipt -> manifest ->
+signed file -> journal closed. A crash anywhere leaves either nothing or a journal record from which the same command goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from generator.journal import Begun, begin, finish, unfinished
+from provenance.authoring import Wrapping, make_claim, prove_claim, wrap
+from provenance.claim import Claim, Terms, claim_id, format_entry, parse_entry
+from provenance.commitment import commit, seed
+from provenance.credentials import one_time_credentials
+from provenance.derivation import derive_author, derive_prompt_key, derive_work
+from provenance.encoding import canonical, decimal_string
+from provenance.errors import LedgerFault
+from provenance.files import check_writable, write_atomic
+from provenance.latent import dequantise, quantise, relative_steps
+from provenance.noise import gaussian
+from provenance.pixels import encode_png, encode_webp
+from provenance.recipe import Opening, Prompt, Recipe, open_sealed, opening_commitment, seal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from decimal import Decimal
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from generator.models import InstalledModel
+    from generator.runtime import Runtime
+    from provenance.credentials import Credentials
+    from provenance.home import Home
+    from provenance.master import Master
+    from provenance.ports import Ledger
+
+__all__ = ["Created", "Job", "Studio", "create", "output_paths"]
+
+_DEFAULT_FRACTION = 1 / 7.5
+"""Quantisation step in channel standard deviations for models without calibrated steps: about 5 bits a value."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to make: everything that a user says about one picture, and nothing secret but the prompt."""
+
+    prompt: Prompt
+    output: Path
+    width: int
+    height: int
+    steps: int
+    guidance: Decimal
+    dtype: str
+    seal_prompt: bool
+    anonymous: bool
+    terms: Terms
+    position: int = 0
+    tsa_url: str | None = None
+    overwrite: bool = False
+
+    def fingerprint(self, model: InstalledModel) -> str:
+        """SHA-256 over all that decides the claim; a sealed prompt is in it as this hash alone."""
+        told = canonical(
+            {
+                "model": model.identity.digest.hex(),
+                "text": self.prompt.text,
+                "negative": self.prompt.negative,
+                "numbers": [self.width, self.height, self.steps, decimal_string(self.guidance), self.position],
+                "choices": [self.dtype, self.seal_prompt, self.anonymous],
+                "terms": [self.terms.training, self.terms.derivation, self.terms.notice],
+            }
+        )
+        return hashlib.sha256(told).hexdigest()
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What to make it with: secrets, model, log, certificate. ``calibrated_steps`` come with the model if measured."""
+
+    home: Home
+    master: Master
+    credentials: Credentials
+    model: InstalledModel
+    runtime: Runtime
+    ledger: Ledger
+    calibrated_steps: Callable[[tuple[int, int, int]], tuple[Decimal, ...] | None]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Created:
+    """One finished picture: where it lies, its claim, where the claim stands in the log."""
+
+    path: Path
+    claim: Claim
+    claim_id: bytes
+    index: int
+    resumed: bool
+
+
+def output_paths(output: Path, count: int) -> list[Path]:
+    """``hills.png`` for one picture, ``hills-1.png`` ... ``hills-N.png`` for more."""
+    if count == 1:
+        return [output]
+    return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, count + 1)]
+
+
+def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None = None) -> Created:
+    """Make, claim, log and sign one picture.
+
+    Raises:
+        OutputError: the file cannot be written; noticed before anything is generated where possible.
+        LedgerFault: the log refused or is gone; the journal keeps the work.
+        InvalidError, EnvironmentFault: see generator.runtime.
+    """
+    check_writable(job.output, overwrite=job.overwrite)
+    work, resumed = _begin(job, studio)
+    secret = derive_work(studio.master, work.nonce)
+    Y = commit(secret)
+    recipe, integers, rgb = _generate(job, studio, work, seed(Y), progress)
+    author_secret = derive_author(studio.master)
+    author = commit(author_secret)
+    claim = make_claim(
+        Y=Y,
+        nonce=work.nonce,
+        index=0,
+        authors=() if job.anonymous else (author,),
+        recipe=recipe,
+        integers=integers,
+        rgb=rgb,
+        terms=job.terms,
+    )
+    entry = prove_claim(claim, secret, () if job.anonymous else (author_secret,))
+    logged = studio.ledger.submit(format_entry(entry))
+    stored = parse_entry(logged.entry)
+    if claim_id(stored.claim) != claim_id(claim):
+        raise LedgerFault(f"{studio.ledger.location} answered with another claim than the one submitted")
+    wrapping = Wrapping(
+        entry=stored,
+        recipe=recipe,
+        integers=integers,
+        receipt=studio.ledger.receipt(logged.index),
+        sealed=work.sealed,
+        environment=studio.runtime.environment(),
+        title=job.output.name if not job.anonymous else "picture",
+    )
+    is_webp = job.output.suffix.lower() == ".webp"
+    signed = wrap(
+        encode_webp(rgb) if is_webp else encode_png(rgb),
+        "image/webp" if is_webp else "image/png",
+        wrapping,
+        one_time_credentials(studio.now) if job.anonymous else studio.credentials,
+        master=studio.master,
+        work_secret=secret,
+        tsa_url=job.tsa_url,
+    )
+    write_atomic(job.output, signed, overwrite=job.overwrite)
+    finish(studio.home, work)
+    return Created(job.output, claim, claim_id(claim), logged.index, resumed)
+
+
+def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
+    """Take up an unfinished work of the same job and output, or begin one with a fresh nonce."""
+    fingerprint, output = job.fingerprint(studio.model), str(job.output.absolute())
+    found = unfinished(studio.home, fingerprint, output)
+    if found is not None:
+        return found, True
+    nonce = os.urandom(32)
+    sealed = commitment = None
+    if job.seal_prompt:
+        opening = Opening(os.urandom(32), job.prompt)
+        sealed = seal(opening, derive_prompt_key(studio.master, nonce), 0)
+        commitment = opening_commitment(opening)
+    work = Begun(nonce, fingerprint, output, sealed, commitment)
+    begin(studio.home, work)
+    return work, False
+
+
+def _generate(
+    job: Job, studio: Studio, work: Begun, work_seed: bytes, progress: Callable[[int, int], None] | None
+) -> tuple[Recipe, NDArray[np.int16], NDArray[np.uint8]]:
+    runtime = studio.runtime
+    shape = runtime.latent_shape(job.width, job.height)
+    noise = gaussian(work_seed, shape)
+    prompt = job.prompt
+    shown: Prompt | bytes = prompt
+    if work.sealed is not None and work.commitment is not None:
+        # what is sealed is what is generated from, also after a crash
+        key = derive_prompt_key(studio.master, work.nonce)
+        prompt, shown = open_sealed(work.sealed, key, 0, work.commitment).prompt, work.commitment
+    (latent,) = runtime.sample(
+        noise[None],
+        prompt.text,
+        prompt.negative,
+        steps=job.steps,
+        guidance=float(job.guidance),
+        progress=progress,
+    )
+    steps: Sequence[Decimal] = studio.calibrated_steps(shape) or relative_steps(latent, _DEFAULT_FRACTION)
+    integers = quantise(latent, steps)
+    (rgb,) = runtime.decode(dequantise(integers, steps)[None])
+    recipe = Recipe(
+        model=studio.model.identity,
+        scheduler=runtime.scheduler,
+        steps=job.steps,
+        guidance=job.guidance,
+        prompt=shown,
+        max_tokens=runtime.max_tokens,
+        width=job.width,
+        height=job.height,
+        dtype=job.dtype,
+        seed=work_seed,
+        shape=shape,
+        latent_steps=tuple(steps),
+    )
+    return recipe, integers, rgb
+
+
+def numbered(job: Job, count: int) -> list[Job]:
+    """One job for each of ``count`` pictures, with its own file name and so its own journal record."""
+    paths = output_paths(job.output, count)
+    return [replace(job, output=path, position=position) for position, path in enumerate(paths)]

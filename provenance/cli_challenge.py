@@ -1,0 +1,189 @@
+"""``seedproof challenge``, ``respond``, ``check`` and ``disclose``: live proofs, and opening a sealed prompt."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.assertion import Assertion, parse_assertion
+from provenance.challenge import (
+    Challenge,
+    challenge_id,
+    check_response,
+    format_challenge,
+    format_response,
+    new_challenge,
+    parse_challenge,
+    parse_response,
+)
+from provenance.challenge import (
+    respond as answer,
+)
+from provenance.claim import claim_id, parse_claim
+from provenance.cli_options import keystore_options, unlock_master, words_options
+from provenance.cli_verify import read_picture_file
+from provenance.derivation import derive_prompt_key, derive_work
+from provenance.errors import InvalidError, UnprovedError, UsageError
+from provenance.files import check_writable, read_bounded, write_atomic
+from provenance.manifest import read_container
+from provenance.pixels import media_type_of
+from provenance.recipe import format_opening, open_sealed, parse_recipe
+from provenance.terminal import note, printable, write_json
+
+if TYPE_CHECKING:
+    from provenance.claim import Claim
+
+__all__ = ["challenge", "check", "disclose", "respond"]
+
+_LIMIT = 65_536
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])", re.ASCII)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+@click.command(epilog='Example: seedproof challenge hills.png --audience "Gallery X" --valid 2d -o challenge.json')
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--audience", required=True, help="Your name: the answer is good for you alone.")
+@click.option("--prover", help="The name by which you know the one who answers; he refuses another's.")
+@click.option("--valid", default="1d", show_default=True, help="How long: 30m, 12h, 7d.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the challenge.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def challenge(file: Path, audience: str, prover: str | None, valid: str, output: Path, force: bool) -> None:
+    """Ask whoever claims FILE to prove, live and to you alone, that he holds its secret."""
+    _, claim = _read_claim(file)
+    made = new_challenge(
+        claim_id(claim),
+        claim.Y,
+        claim.nonce,
+        audience,
+        prover,
+        datetime.now(UTC) + _duration(valid),
+        os.urandom(32),
+    )
+    check_writable(output, overwrite=force)
+    write_atomic(output, format_challenge(made) + b"\n", overwrite=force)
+    note(f"{output}: send it to the author; the answer must arrive before {made.expires:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@click.command(epilog="Example: seedproof respond challenge.json -o response.json")
+@click.argument("challenge_file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the response.")
+@click.option("--yes", is_flag=True, help="Do not ask; for programs that have shown the challenge themselves.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@keystore_options
+@words_options
+def respond(
+    challenge_file: Path,
+    output: Path,
+    yes: bool,
+    force: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Answer a challenge with the keystore, or with the 24 words alone. Shows what is asked, and asks you first."""
+    asked = parse_challenge(read_bounded(challenge_file, "challenge", limit=_LIMIT))
+    if asked.nonce is None:
+        raise UsageError("this claim's key was not derived from a master secret; answer with the key's own tool")
+    check_writable(output, overwrite=force)
+    _show(asked)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("nobody is there to confirm; read the challenge and pass --yes")
+        click.confirm("Answer this challenge?", abort=True, err=True)
+    master = unlock_master(passphrase_file, words=words, words_file=words_file)
+    made = answer(asked, derive_work(master, asked.nonce), datetime.now(UTC))
+    write_atomic(output, format_response(made) + b"\n", overwrite=force)
+    note(f"{output}: send it to {asked.audience}")
+
+
+@click.command(epilog="Example: seedproof check challenge.json response.json --picture hills.png")
+@click.argument("challenge_file", type=click.Path(path_type=Path))
+@click.argument("response_file", type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), help="The picture that was asked about.")
+@click.option("--audience", help="Your name, if the challenge file did not stay in your hands.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+def check(challenge_file: Path, response_file: Path, picture: Path | None, audience: str | None, as_json: bool) -> None:
+    """Check the answer to a challenge that you made."""
+    asked = parse_challenge(read_bounded(challenge_file, "challenge", limit=_LIMIT))
+    made = parse_response(read_bounded(response_file, "response", limit=_LIMIT))
+    claim: Claim | None = None
+    if picture is not None:
+        claim = _read_claim(picture)[1]
+        if claim.Y != asked.Y:
+            raise InvalidError("the challenge names another key than the picture's claim")
+    check_response(
+        asked,
+        made,
+        datetime.now(UTC),
+        audience=audience,
+        claim_id=None if claim is None else claim_id(claim),
+    )
+    if as_json:
+        write_json(
+            {
+                "version": 1,
+                "answered": True,
+                "claim_id": asked.claim.hex(),
+                "challenge_id": challenge_id(asked).hex(),
+                "audience": asked.audience,
+                "prover": asked.prover,
+            }
+        )
+        return
+    click.echo(f"answered: whoever sent this holds the secret of claim {asked.claim.hex()}")
+
+
+@click.command(epilog="Example: seedproof disclose hills.png -o opening.json")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the opening (mode 0600)."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@keystore_options
+@words_options
+def disclose(
+    file: Path, output: Path, force: bool, passphrase_file: Path | None, words: bool, words_file: Path | None
+) -> None:
+    """Open the sealed prompt of FILE for one reader: give him the opening, he passes it to verify --opening."""
+    assertion, claim = _read_claim(file)
+    commitment = parse_recipe(assertion.recipe).prompt
+    if not isinstance(commitment, bytes) or assertion.sealed is None:
+        raise UsageError(f"{file}: its prompt is not sealed; inspect shows it")
+    if claim.nonce is None:
+        raise UsageError("this claim's key was not derived from a master secret, so no prompt key is known")
+    check_writable(output, overwrite=force)
+    master = unlock_master(passphrase_file, words=words, words_file=words_file)
+    opening = open_sealed(assertion.sealed, derive_prompt_key(master, claim.nonce), claim.index, commitment)
+    write_atomic(output, format_opening(opening) + b"\n", mode=0o600, overwrite=force)
+    note(f"{output}: whoever has it reads the prompt of this one picture")
+
+
+def _read_claim(file: Path) -> tuple[Assertion, Claim]:
+    data = read_picture_file(file)
+    container = read_container(data, media_type_of(data) or "", anchors_pem=None)
+    if container is None or container.assertion is None:
+        raise UnprovedError(f"{file}: no authorship claim of ours in this file")
+    assertion = parse_assertion(container.assertion)
+    return assertion, parse_claim(assertion.claim)
+
+
+def _show(asked: Challenge) -> None:
+    click.echo("You are asked to prove that you hold the secret of", err=True)
+    click.echo(f"  claim     {asked.claim.hex()}", err=True)
+    click.echo(f"  by        {printable(asked.audience)}   (only they can use the answer)", err=True)
+    prover = printable(asked.prover) if asked.prover else "not said"
+    click.echo(f"  to you as {prover}   (if this is not you, you are being relayed: refuse)", err=True)
+    click.echo(f"  until     {asked.expires:%Y-%m-%d %H:%M:%S} UTC", err=True)
+
+
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise UsageError(f"--valid: {text!r} is no duration such as 30m, 12h or 7d")
+    return int(found[1]) * _UNITS[found[2]]

@@ -1,0 +1,212 @@
+"""``seedproof verify`` and ``seedproof inspect``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.chunks import MAX_FILE_BYTES
+from provenance.errors import UnprovedError, UsageError
+from provenance.files import read_bounded
+from provenance.home import find_home
+from provenance.pixels import media_type_of
+from provenance.policy import load_policy, parse_policy
+from provenance.report import STATEMENTS, Report, Status, Verdict
+from provenance.terminal import ProgressLine, printable, write_json
+
+if TYPE_CHECKING:
+    from provenance.encoding import Json
+    from provenance.ports import Ledger, Regenerator
+    from provenance.recipe import Opening
+
+__all__ = ["inspect", "read_picture_file", "verify"]
+
+_MARKS = {
+    Status.PASS: ("pass", "green"),
+    Status.FAIL: ("FAIL", "red"),
+    Status.WARN: ("warn", "yellow"),
+    Status.SKIP: ("skip", "bright_black"),
+}
+_COLOURS = {
+    Verdict.AUTHENTIC: "green",
+    Verdict.CONSISTENT: "cyan",
+    Verdict.CLAIMED: "yellow",
+    Verdict.UNPROVED: "yellow",
+    Verdict.DISPUTED: "magenta",
+    Verdict.INVALID: "red",
+}
+
+
+def read_picture_file(path: Path) -> bytes:
+    """The bytes of a picture file; its magic number must be a picture's.
+
+    Raises:
+        UsageError: it cannot be read, is empty or is no picture. LimitError: larger than MAX_FILE_BYTES.
+    """
+    data = read_bounded(path, "picture", limit=MAX_FILE_BYTES)
+    if not data:
+        raise UsageError(f"{path} is empty; a picture file is needed")
+    if media_type_of(data) is None:
+        raise UsageError(f"{path} is no picture file (PNG or WebP is needed)")
+    return data
+
+
+@click.command(epilog="Example: seedproof verify hills.png --json | jq .verdict")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="No regeneration: well below half a second, no torch.")
+@click.option("--regenerate", is_flag=True, help="Insist on regenerating: exit 4 where this machine cannot.")
+@click.option("--json", "as_json", is_flag=True, help="Write the report as JSON (docs/report.md).")
+@click.option(
+    "--accept",
+    type=click.Choice(["authentic", "consistent"]),
+    default="authentic",
+    help="Lowest verdict with exit code 0.",
+)
+@click.option("--ledger", "ledger_location", metavar="PATH|URL", help="Ask this log for rivals and revocations.")
+@click.option("--require-fresh", is_flag=True, help="Fail (exit 4) where rivals cannot be checked.")
+@click.option(
+    "--opening", "opening_file", type=click.Path(path_type=Path), help="Opens a sealed prompt (see: disclose)."
+)
+@click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy in addition to the default."
+)
+@click.option(
+    "--model", "models", multiple=True, metavar="FOLDER", help="Also look for the model here; may be repeated."
+)
+def verify(
+    file: Path,
+    quick: bool,
+    regenerate: bool,
+    as_json: bool,
+    accept: str,
+    ledger_location: str | None,
+    require_fresh: bool,
+    opening_file: Path | None,
+    policy_file: Path | None,
+    models: tuple[str, ...],
+) -> int:
+    """Check who made FILE and whether the picture can be made again from its seed.
+
+    By default the strongest answer that this machine can give. Exit codes: 0 authentic, 1 invalid, 2 usage,
+    3 consistent, claimed or unproved, 4 this machine cannot tell, 5 disputed.
+    """
+    from provenance.verify import Depth, Request
+    from provenance.verify import verify as run
+
+    if quick and regenerate:
+        raise UsageError("--quick and --regenerate exclude each other")
+    data = read_picture_file(file)
+    home = find_home()
+    policy = load_policy(home)
+    if policy_file is not None:
+        folder = policy_file.parent / "calibrations"
+        policy = policy.joined(
+            parse_policy(
+                read_bounded(policy_file, "policy", limit=2**22),
+                lambda name: read_bounded(folder / name, "calibration", limit=2**22),
+            )
+        )
+    depth = Depth.QUICK if quick else Depth.INSIST if regenerate else Depth.AUTO
+    line = ProgressLine()
+    ledger = _open_ledger(ledger_location)
+    try:
+        report = run(
+            data,
+            Request(
+                policy=policy,
+                now=datetime.now(UTC),
+                depth=depth,
+                regenerator=None if quick else _open_regenerator(models),
+                ledger=ledger,
+                opening=_read_opening(opening_file),
+                require_fresh=require_fresh,
+                progress=line,
+            ),
+        )
+    finally:
+        line.clear()
+        if ledger is not None:
+            ledger.close()
+    if as_json:
+        write_json(report.to_json())
+    else:
+        _print_report(file, report)
+    return report.exit_code(accept_consistent=accept == "consistent")
+
+
+@click.command(epilog="Example: seedproof inspect hills.png --json")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON.")
+@click.option("--c2pa", is_flag=True, help="Also the whole C2PA manifest store.")
+def inspect(file: Path, as_json: bool, c2pa: bool) -> None:
+    """Show all that FILE says about itself, without judging it."""
+    from provenance.inspection import describe
+
+    data = read_picture_file(file)
+    description = describe(data, with_store=c2pa)
+    if description is None:
+        raise UnprovedError(f"{file}: no C2PA manifest in this file; it may have been stripped")
+    if as_json:
+        write_json(description)
+    else:
+        _print_tree(description, 0)
+
+
+def _open_ledger(location: str | None) -> Ledger | None:
+    if location is None:
+        return None
+    from provenance.plugins import open_ledger
+
+    return open_ledger(location, create=False)
+
+
+def _open_regenerator(models: tuple[str, ...]) -> Regenerator | None:
+    from provenance.plugins import open_regenerator
+
+    return open_regenerator(models)
+
+
+def _read_opening(path: Path | None) -> Opening | None:
+    if path is None:
+        return None
+    from provenance.recipe import parse_opening
+
+    return parse_opening(read_bounded(path, "opening", limit=65_536))
+
+
+def _print_report(file: Path, report: Report) -> None:
+    verdict = click.style(str(report.verdict).upper(), fg=_COLOURS[report.verdict], bold=True)
+    click.echo(f"{printable(str(file))}: {verdict}")
+    click.echo(f"  {STATEMENTS[report.verdict]}")
+    if report.reason:
+        click.echo(f"  Why not more: {printable(report.reason)}")
+    if report.claim_id is not None:
+        click.echo(f"  claim  {report.claim_id.hex()}")
+        click.echo(f"  author {report.authors[0].hex() if report.authors else 'anonymous'}")
+    click.echo()
+    for check in report.checks:
+        word, colour = _MARKS[check.status]
+        mark = click.style(word, fg=colour)
+        click.echo(f"  {check.step:>2} {mark}  {check.name:<37} {printable(check.detail)}")
+
+
+def _print_tree(value: Json, indent: int) -> None:
+    pad = "  " * indent
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, dict | list) and item:
+                click.echo(f"{pad}{printable(key)}:")
+                _print_tree(item, indent + 1)
+            else:
+                shown = "none" if item is None or item in ([], {}) else str(item)
+                click.echo(f"{pad}{printable(key)}: {printable(shown, limit=300)}")
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list):
+                click.echo(f"{pad}-")
+                _print_tree(item, indent + 1)
+            else:
+                click.echo(f"{pad}- {printable(str(item), limit=300)}")

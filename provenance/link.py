@@ -1,0 +1,182 @@
+"""Steps 7 to 9: what links the seed to the picture, each with its own error statement.
+
+7 correlation needs arithmetic alone; 8 decoding and 9 regeneration need the model and come through the Regenerator port.
+Only regeneration decides
+"authentic": correlation can be forged by injecting noise at 38 to 45 dB.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.commitment import wrong_seed
+from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
+from provenance.latent import cell_distance, dequantise
+from provenance.noise import gaussian
+from provenance.report import Check, Status
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.calibration import Thresholds
+    from provenance.claim import Claim
+    from provenance.policy import ModelTrust
+    from provenance.ports import Progress, Regenerator
+    from provenance.recipe import Prompt, Recipe
+
+__all__ = ["Link", "LinkResult", "Subject", "check_correlation", "check_decoding", "check_regeneration"]
+
+WRONG_SEEDS = 4
+"""Wrong seeds drawn in step 9. A memorised prompt shows with the first; four take two seconds with the house model."""
+
+PIXELS_SAME = 2
+"""Largest difference of 8-bit pixel values that float arithmetic on other hardware explains."""
+
+PIXELS_OTHER = 8
+"""Beyond this largest difference the picture is another one; in between, inconclusive."""
+
+UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT = 0.05, 0.5
+"""Regeneration thresholds, in steps, for models that the policy does not know: figures only, never authentic."""
+
+
+class Link(Enum):
+    """What one test says about seed and picture."""
+
+    HOLDS = auto()
+    BROKEN = auto()
+    OPEN = auto()
+    UNATTRIBUTABLE = auto()
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """A check for the report, and what it means for the verdict."""
+
+    check: Check
+    link: Link
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What steps 7 to 9 look at: the claim, its recipe, the stored integers (C, H, W) and the pixels (H, W, 3)."""
+
+    claim: Claim
+    recipe: Recipe
+    integers: NDArray[np.int16]
+    pixels: NDArray[np.uint8]
+    model: ModelTrust | None
+
+    @property
+    def latent(self) -> NDArray[np.float32]:
+        """The dequantised latent."""
+        return dequantise(self.integers, self.recipe.latent_steps)
+
+    @property
+    def noise(self) -> NDArray[np.float32]:
+        """The seed's noise of stream 0."""
+        return gaussian(self.recipe.seed, self.recipe.shape)
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Accept and reject distance: of this shape, else of the model's nearest calibrated shape, else defaults."""
+        known: dict[tuple[int, int, int], Thresholds] = {}
+        if self.model is not None:
+            known = {shape: c.thresholds for shape, c in self.model.calibrations.items()}
+        if not known:
+            return UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT
+        size = math.prod(self.recipe.shape)
+        nearest = known.get(self.recipe.shape) or known[min(known, key=lambda s: abs(math.prod(s) - size))]
+        return nearest.accept, nearest.reject
+
+
+def check_correlation(subject: Subject) -> LinkResult:
+    """Step 7: whitened cosine of stored latent and noise, and the chance that a fresh seed does as well."""
+    calibration = subject.model.calibration(subject.recipe.shape) if subject.model else None
+    c = whitened_cosine(subject.latent, subject.noise, calibration.whitening if calibration else None)
+    d = math.prod(subject.recipe.shape)
+    bits = -log2_false_accept(c, d) if math.isfinite(log2_false_accept(c, d)) else float(d)
+    figures: dict[str, str | int | float | bool | None] = {
+        "cosine": round(c, 6),
+        "threshold": round(threshold(d), 6),
+        "false_accept_log2": round(-bits, 1),
+        "dimensions": d,
+        "whitened": calibration is not None,
+    }
+    kind = "whitened" if calibration else "plain"
+    text = f"{kind} cosine {c:.3f}, needed {threshold(d):.3f}; a wrong seed does as well with probability 2^-{bits:.0f}"
+    if bits >= REQUIRED_BITS:
+        return LinkResult(Check(7, Status.PASS, text, figures), Link.HOLDS)
+    return LinkResult(Check(7, Status.WARN, f"{text}: no link shown", figures), Link.OPEN)
+
+
+def check_decoding(subject: Subject, regenerator: Regenerator) -> LinkResult:
+    """Step 8: decode the stored latent and compare with the published pixels."""
+    decoded = regenerator.decode(subject.recipe, subject.latent)
+    if decoded.shape != subject.pixels.shape:
+        text = f"the latent decodes to {decoded.shape[1]}x{decoded.shape[0]}, the picture is another size"
+        return LinkResult(Check(8, Status.FAIL, text), Link.BROKEN)
+    difference = np.abs(decoded.astype(np.int16) - subject.pixels.astype(np.int16))
+    worst, changed = int(difference.max()), float((difference > 0).mean())
+    figures: dict[str, str | int | float | bool | None] = {
+        "max_difference": worst,
+        "differing_values": round(changed, 6),
+    }
+    if worst <= PIXELS_SAME:
+        text = "pixel for pixel the same" if worst == 0 else f"same to within {worst} of 255 (float rounding)"
+        return LinkResult(Check(8, Status.PASS, text, figures), Link.HOLDS)
+    text = f"pixels differ by up to {worst} of 255 from what the stored latent decodes to"
+    if worst <= PIXELS_OTHER:
+        return LinkResult(Check(8, Status.WARN, f"{text}: inconclusive", figures), Link.OPEN)
+    return LinkResult(Check(8, Status.FAIL, f"{text}: another picture", figures), Link.BROKEN)
+
+
+def check_regeneration(
+    subject: Subject, prompt: Prompt, regenerator: Regenerator, progress: Progress | None = None
+) -> LinkResult:
+    """Step 9: make the picture again from the seed and from wrong seeds; run the sampler backwards."""
+    accept, reject = subject.thresholds
+    recipe = subject.recipe
+    seeds = [recipe.seed, *(wrong_seed(subject.claim.Y, j) for j in range(WRONG_SEEDS))]
+    distances, nearest_cosine = [], -1.0
+    for done, seed in enumerate(seeds):
+        if progress is not None:
+            progress(done, len(seeds) + 1, "regenerating" if done == 0 else "comparing with wrong seeds")
+        (made,) = regenerator.regenerate(recipe, prompt, [gaussian(seed, recipe.shape)])
+        distances.append(cell_distance(made, subject.integers, recipe.latent_steps))
+        if done > 0:
+            nearest_cosine = max(nearest_cosine, cosine(made, subject.latent))
+    if progress is not None:
+        progress(len(seeds), len(seeds) + 1, "inverting")
+    inverted = cosine(regenerator.invert(recipe, prompt, subject.latent), subject.noise)
+    right, wrong = distances[0], min(distances[1:])
+    d = math.prod(recipe.shape)
+    figures: dict[str, str | int | float | bool | None] = {
+        "distance": _round(right),
+        "accept": accept,
+        "reject": reject,
+        "wrong_seeds": WRONG_SEEDS,
+        "nearest_wrong_distance": _round(wrong),
+        "nearest_wrong_cosine": round(nearest_cosine, 4),
+        "inversion_cosine": round(inverted, 6),
+        "inversion_false_accept_log2": round(max(log2_false_accept(inverted, d), -float(d)), 1),
+        "thresholds_calibrated": bool(subject.model and subject.model.calibrations),
+    }
+    text = f"distance {right:.4f} steps (accept up to {accept:g}); nearest of {WRONG_SEEDS} wrong seeds {wrong:.2f}"
+    if not right <= reject:
+        text = f"the seed makes another picture: distance {right:.2f} steps is beyond the reject threshold {reject:g}"
+        return LinkResult(Check(9, Status.FAIL, text, figures), Link.BROKEN)
+    if wrong <= max(reject, right):
+        text += ": wrong seeds come as close, so the picture does not depend on its seed and proves no authorship"
+        return LinkResult(Check(9, Status.WARN, text, figures), Link.UNATTRIBUTABLE)
+    if right <= accept:
+        return LinkResult(Check(9, Status.PASS, f"regenerated: {text}", figures), Link.HOLDS)
+    return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def _round(distance: float) -> float | str:
+    return round(distance, 6) if math.isfinite(distance) else "infinite"

@@ -1,0 +1,40 @@
+"""Opening what other packages register: ledgers by location, and the regenerator."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from provenance.errors import EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provenance.ports import Ledger, Regenerator
+
+__all__ = ["open_ledger", "open_regenerator"]
+
+
+def open_ledger(location: str, *, create: bool) -> Ledger:
+    """The ledger at a path (entry point ``local``) or URL (entry point named like its scheme).
+
+    Raises:
+        EnvironmentFault: no installed package can open such a location. LedgerFault: it cannot be opened.
+    """
+    scheme = location.partition("://")[0] if "://" in location else "local"
+    for point in entry_points(group="seedproof.ledgers", name=scheme):
+        ledger: Ledger = point.load()(location, create=create)
+        return ledger
+    raise EnvironmentFault(f"no installed package opens a ledger at {location!r}; a path of a local log would do")
+
+
+def open_regenerator(models: Sequence[str]) -> Regenerator | None:
+    """The first registered regenerator, knowing the embedded model and the given folders; None without any."""
+    for point in entry_points(group="seedproof.regenerators"):
+        try:
+            factory = point.load()
+        except ImportError:
+            continue
+        regenerator: Regenerator = factory(models)
+        return regenerator
+    return None

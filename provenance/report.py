@@ -1,0 +1,137 @@
+"""What verification found: numbered checks, one verdict, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["REPORT_VERSION", "STATEMENTS", "STEPS", "Check", "Report", "Status", "Verdict"]
+
+REPORT_VERSION = 1
+"""Version of the JSON form; grows when a field changes its meaning or leaves."""
+
+STEPS = {
+    1: "container and C2PA signature",
+    2: "authorship assertion",
+    3: "digests of recipe, latent and pixels",
+    4: "proof of possession",
+    5: "author signatures",
+    6: "seed = H(Y, index)",
+    7: "latent-noise correlation",
+    8: "picture is the decoded latent",
+    9: "regeneration and inversion",
+    10: "log receipt",
+    11: "rivals, transfers, revocations",
+    12: "lineage",
+}
+"""The numbered steps; the same numbers stand at the code in provenance.verify, provenance.link, provenance.standing."""
+
+
+class Status(StrEnum):
+    """Outcome of one step. ``warn`` lowers nothing by itself; ``skip`` says why a step was not run."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    WARN = "warn"
+    SKIP = "skip"
+
+
+class Verdict(StrEnum):
+    """The strongest statement that holds; see STATEMENTS."""
+
+    AUTHENTIC = "authentic"
+    CONSISTENT = "consistent"
+    CLAIMED = "claimed"
+    DISPUTED = "disputed"
+    INVALID = "invalid"
+    UNPROVED = "unproved"
+
+
+STATEMENTS = {
+    Verdict.AUTHENTIC: "The author knows the secret behind the seed, and the picture was made again from that seed.",
+    Verdict.CONSISTENT: (
+        "The author knows the secret behind the seed, and seed and stored latent are linked; the picture was not "
+        "made again here. Good against copying; NOT against somebody who repaints a picture around his own noise."
+    ),
+    Verdict.CLAIMED: (
+        "The author knows the secret behind a seed, but nothing shown here links that seed to this picture."
+    ),
+    Verdict.DISPUTED: "The claim was revoked, or an older authentic claim stands against it.",
+    Verdict.INVALID: "Something that should hold does not: the file was changed, or the claim is false.",
+    Verdict.UNPROVED: (
+        "No active authorship assertion in this file. One may have been stripped: this proves nothing either way."
+    ),
+}
+
+_EXIT = {
+    Verdict.AUTHENTIC: 0,
+    Verdict.INVALID: 1,
+    Verdict.CONSISTENT: 3,
+    Verdict.CLAIMED: 3,
+    Verdict.UNPROVED: 3,
+    Verdict.DISPUTED: 5,
+}
+
+Figure = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """One numbered step: what was found, in a sentence, with the figures that decided it."""
+
+    step: int
+    status: Status
+    detail: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return STEPS[self.step]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that verification says about one file.
+
+    Attributes:
+        verdict: the strongest statement that holds.
+        reason: why it is not a stronger one, or "".
+        claim_id: 32 bytes, or None where no claim could be read.
+        authors: x-only keys of the claim's authors; empty for an anonymous or unreadable claim.
+        checks: in the order of their numbers.
+    """
+
+    verdict: Verdict
+    reason: str
+    claim_id: bytes | None
+    authors: tuple[bytes, ...]
+    checks: tuple[Check, ...]
+
+    def exit_code(self, *, accept_consistent: bool = False) -> int:
+        """Exit code of ``verify``; ``accept_consistent`` lowers the bar on purpose."""
+        if accept_consistent and self.verdict is Verdict.CONSISTENT:
+            return 0
+        return _EXIT[self.verdict]
+
+    def to_json(self) -> dict[str, object]:
+        """The documented JSON form (docs/report.md). Figures may have fractions: a report is not hashed."""
+        return {
+            "version": REPORT_VERSION,
+            "verdict": str(self.verdict),
+            "statement": STATEMENTS[self.verdict],
+            "reason": self.reason,
+            "claim_id": None if self.claim_id is None else self.claim_id.hex(),
+            "author": self.authors[0].hex() if self.authors else None,
+            "authors": [key.hex() for key in self.authors],
+            "checks": [
+                {
+                    "step": check.step,
+                    "name": check.name,
+                    "status": str(check.status),
+                    "detail": check.detail,
+                    "figures": dict(check.figures),
+                }
+                for check in self.checks
+            ],
+        }

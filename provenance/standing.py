@@ -1,0 +1,121 @@
+"""Steps 10 to 12: how the claim stands among others: logged, rivalled, derived."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provenance.claim import claim_id, format_entry, parse_entry
+from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError
+from provenance.receipt import check_receipt, parse_receipt
+from provenance.report import Check, Status
+from provenance.timestamp import check_timestamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from provenance.claim import Claim, Entry
+    from provenance.policy import Policy
+    from provenance.ports import Ledger
+    from provenance.receipt import ReceiptCheck
+
+__all__ = ["check_lineage", "check_logged", "check_rivals"]
+
+
+def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datetime) -> Check:
+    """Step 10: inclusion proof, checkpoint signature, timestamps."""
+    if receipt is None:
+        return Check(10, Status.SKIP, "no receipt in the file: the claim may stand in no log")
+    try:
+        found = check_receipt(parse_receipt(receipt), format_entry(entry), [trust.key for trust in policy.logs])
+    except UnsupportedVersionError:
+        raise
+    except InvalidError as error:
+        return Check(10, Status.FAIL, str(error))
+    figures: dict[str, str | int | float | bool | None] = {
+        "log": found.log,
+        "index": found.index,
+        "size": found.size,
+        "known_log": found.known,
+    }
+    place = f"entry {found.index} of {found.size} in {found.log}"
+    if not found.known:
+        return Check(10, Status.WARN, f"{place}, a log that the policy does not know: proves nothing yet", figures)
+    stamps, bad = _read_timestamps(found, policy, now)
+    if bad:
+        return Check(10, Status.WARN, f"{place}; {bad}", figures)
+    if stamps:
+        figures["existed_before"] = stamps[0]
+        return Check(10, Status.PASS, f"{place}; existed before {stamps[0]}", figures)
+    independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
+    figures["independent"] = independent
+    note = "" if independent else ": a log run by its own user proves no time"
+    return Check(10, Status.PASS, f"{place}{note}", figures)
+
+
+def check_rivals(entry: Entry, ledger: Ledger | None, *, require_fresh: bool) -> Check:
+    """Step 11: what the log knows about other claims over the same pixels or latent.
+
+    Raises:
+        EnvironmentFault: freshness was demanded and there is no log to ask.
+    """
+    if ledger is None:
+        if require_fresh:
+            raise EnvironmentFault("--require-fresh needs a ledger to ask for rivals; name one with --ledger")
+        return Check(11, Status.SKIP, "rivals not checked: no ledger was asked (--ledger)")
+    own = claim_id(entry.claim)
+    mine = ledger.find(own)
+    rivals, siblings = {}, 0
+    for logged in (
+        *ledger.search(pixels=entry.claim.pixels),
+        *ledger.search(latent=entry.claim.latent.digest),
+        *ledger.search(commitment=entry.claim.Y),
+    ):
+        other = parse_entry(logged.entry).claim
+        if claim_id(other) == own:
+            continue
+        if _shares_work(other, entry.claim):
+            rivals[logged.index] = other
+        else:
+            siblings += 1
+    figures: dict[str, str | int | float | bool | None] = {
+        "ledger": ledger.location,
+        "rivals": len(rivals),
+        "siblings": siblings,
+        "own_index": None if mine is None else mine.index,
+    }
+    if mine is None:
+        return Check(11, Status.WARN, f"this claim is not in {ledger.location}", figures)
+    older = sorted(index for index in rivals if index < mine.index)
+    if older:
+        text = f"an older claim over the same picture stands at entry {older[0]}; verify its picture and compare"
+        return Check(11, Status.WARN, text, figures | {"oldest_rival": older[0]})
+    if rivals:
+        return Check(11, Status.WARN, f"{len(rivals)} later claims over the same picture; this one is first", figures)
+    return Check(11, Status.PASS, f"no rival claim in {ledger.location}", figures)
+
+
+def check_lineage(claim: Claim) -> Check:
+    """Step 12: works that this one was made from."""
+    if not claim.parents:
+        return Check(12, Status.PASS, "made from its seed and prompt alone, no parents")
+    return Check(12, Status.WARN, f"{len(claim.parents)} parents are named; they were not verified")
+
+
+def _shares_work(a: Claim, b: Claim) -> bool:
+    return a.pixels == b.pixels or a.latent.digest == b.latent.digest
+
+
+def _read_timestamps(found: ReceiptCheck, policy: Policy, now: datetime) -> tuple[list[str], str]:
+    """Times of the tokens by trusted authorities, oldest first; and a remark about one that does not hold."""
+    times, bad = [], ""
+    for token in found.timestamps:
+        try:
+            stamp = check_timestamp(token, found.note, policy.timestamp_authorities)
+        except InvalidError as error:
+            bad = f"a timestamp is not counted: {error}"
+            continue
+        if stamp.time > now:
+            bad = f"a timestamp by {stamp.authority} lies in the future and is not counted"
+            continue
+        times.append(f"{stamp.time:%Y-%m-%dT%H:%M:%SZ} according to {stamp.authority}")
+    return sorted(times), bad
