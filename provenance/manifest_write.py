@@ -162,8 +162,8 @@ def _explain(error: Exception, tsa_url: str | None, *, in_callback: bool) -> See
     if in_callback:
         return EnvironmentFault(f"the signing key could not sign: {text or type(error).__name__}")
     lower = text.lower()
-    if tsa_url is not None and ("time" in lower and "stamp" in lower):
-        return EnvironmentFault(f"the timestamp authority {tsa_url} did not answer as it should: {text}")
     if "certificate" in lower or "signingcredential" in lower:
         return UsageError(f"C2PA does not accept this certificate: {text}")
+    if tsa_url is not None:
+        return EnvironmentFault(f"not signed; the timestamp authority {tsa_url} may not answer as it should: {text}")
     return EnvironmentFault(f"the picture could not be signed: {text}")
