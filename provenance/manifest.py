@@ -16,11 +16,12 @@ from functools import lru_cache
 from typing import Any
 
 import c2pa
+from cryptography import x509
 
 from provenance.assertion import Assertion, format_assertion, parse_assertion
 from provenance.chunks import MAX_FILE_BYTES, embedded_store
 from provenance.container import LATENT_TITLE, Container, Ingredient, Signer, active_label, describe, latent_uri
-from provenance.errors import InvalidError, LimitError
+from provenance.errors import InvalidError, LimitError, UsageError
 from provenance.jumbf import signing_certificate
 
 __all__ = [
@@ -69,6 +70,7 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     Raises:
         InvalidError: the store cannot be read at all, or holds our assertion or latent twice.
         LimitError: the file is larger than MAX_FILE_BYTES, or the latent than MAX_LATENT_BYTES.
+        UsageError: the anchors cannot be read.
     """
     if len(data) > MAX_FILE_BYTES:
         raise LimitError(f"picture: {len(data)} bytes are more than the limit of {MAX_FILE_BYTES}")
@@ -94,9 +96,11 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
 @lru_cache(maxsize=8)
 def _context(process: int, anchors_pem: bytes | None) -> Any:  # noqa: ARG001 - a context does not survive a fork
     try:
+        if anchors_pem:
+            x509.load_pem_x509_certificates(anchors_pem)  # c2pa-rs passes over what it cannot read
         return c2pa.Context.from_dict(settings(anchors_pem=anchors_pem))
-    except (c2pa.C2paError, UnicodeDecodeError) as error:
-        raise InvalidError(f"trust anchors: cannot be read: {_short(error)}") from error
+    except (c2pa.C2paError, ValueError) as error:
+        raise UsageError(f"trust anchors: not readable PEM certificates: {_short(error)}") from error
 
 
 def _read_latent(reader: Any, store: object) -> bytes | None:

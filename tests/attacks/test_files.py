@@ -115,7 +115,11 @@ def test_more_than_pixels_smuggled_in(data, reason):
         png(header(), chunk(b"IDAT", ROWS[:-1] + b"x"), END),
         png(header(), chunk(b"IDAT", b"rubbish"), END),
         png(header(), chunk(b"IDAT", zlib.compress(b"\x09" + bytes(13))), END),
+        png(chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 1, 0, 0)), DATA, END),
+        png(chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 1, 0)), DATA, END),
         WEBP + b"\0",
+        WEBP + b"XMP \0\0\0\0",
+        riff((b"VP8L", VP8L), (b"XMP ", b"x"))[:-1] + b"y",
         WEBP[:-1],
         WEBP[:12],
         riff(),
@@ -209,6 +213,18 @@ def test_only_our_errors_leave_the_reader(noise, at, byte):
             read_picture(data)
         except InvalidError:
             continue
+
+
+def test_a_store_that_stands_twice_is_nobodys():
+    once = png(header(), chunk(b"caBX", b"x"), DATA, END)
+    assert chunks.embedded_store(once, "image/png") == b"x"
+    for data, media_type in (
+        (png(header(), chunk(b"caBX", b"x"), chunk(b"caBX", b"x"), DATA, END), "image/png"),
+        (HONEST, "image/png"),
+        (once, "image/webp"),
+        (once, "image/jpeg"),
+    ):
+        assert chunks.embedded_store(data, media_type) is None
 
 
 def test_random_bytes_are_no_picture():

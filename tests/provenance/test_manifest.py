@@ -176,9 +176,13 @@ def test_text_written_before_signing_is_covered():
     assert read_container(data, "image/png", anchors_pem=None).failures == ()
 
 
-def test_bad_anchors_are_said_to_be_bad():
-    with pytest.raises(InvalidError):
-        read_container(signed(), "image/png", anchors_pem=b"\xff")
+@pytest.mark.parametrize(
+    "anchors",
+    [b"\xff", b"garbage", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"],
+)
+def test_bad_anchors_are_said_to_be_bad(anchors):
+    with pytest.raises(UsageError, match="anchors"):
+        read_container(signed(), "image/png", anchors_pem=anchors)
 
 
 @pytest.mark.parametrize(
