@@ -13,14 +13,49 @@ Only the head row is ever updated, from one size to a larger one. Nothing is del
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from provenance.errors import LedgerFault
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
 
 __all__ = ["Author", "Base", "Head", "Leaf", "Node", "Stamp"]
 
-# SQLite keeps an INTEGER primary key as the row id itself; a BIGINT would cost a second index.
-_BIG = BigInteger().with_variant(Integer(), "sqlite")
-_HASH = LargeBinary(32)
+
+class Blob(TypeDecorator[bytes]):
+    """Bytes, checked when they are read: SQLite lets anybody who edits the file put a text into a blob's column."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_result_value(self, value: object, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - their signature
+        """Refuse another type."""
+        if value is None or isinstance(value, bytes):
+            return value
+        raise LedgerFault("ledger: a column of bytes holds something else; the database was tampered with")
+
+
+class Count(TypeDecorator[int]):
+    """A 64-bit integer, checked when it is read, for the same reason."""
+
+    # SQLite keeps an INTEGER primary key as the row id itself; a BIGINT would cost a second index.
+    impl = BigInteger().with_variant(Integer(), "sqlite")
+    cache_ok = True
+
+    def process_result_value(self, value: object, dialect: Dialect) -> int | None:  # noqa: ARG002 - their signature
+        """Refuse another type."""
+        if value is None or isinstance(value, int):
+            return value
+        raise LedgerFault("ledger: a column of numbers holds something else; the database was tampered with")
+
+
+_BIG = Count()
+_HASH = Blob(32)
 
 
 class Base(DeclarativeBase):
@@ -47,7 +82,7 @@ class Head(Base):
     origin: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(_BIG)
     root: Mapped[bytes] = mapped_column(_HASH)
-    note: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[bytes] = mapped_column(Blob)
 
 
 class Leaf(Base):
@@ -56,7 +91,7 @@ class Leaf(Base):
     __tablename__ = "leaves"
 
     leaf_index: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
-    entry: Mapped[bytes] = mapped_column(LargeBinary)
+    entry: Mapped[bytes] = mapped_column(Blob)
     leaf_hash: Mapped[bytes] = mapped_column(_HASH)
     claim_id: Mapped[bytes] = mapped_column(_HASH, unique=True)
     commitment: Mapped[bytes] = mapped_column(_HASH, index=True)
@@ -92,5 +127,5 @@ class Stamp(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     size: Mapped[int] = mapped_column(_BIG)
     authority: Mapped[str] = mapped_column(String(2048))
-    note: Mapped[bytes] = mapped_column(LargeBinary)
-    token: Mapped[bytes] = mapped_column(LargeBinary)
+    note: Mapped[bytes] = mapped_column(Blob)
+    token: Mapped[bytes] = mapped_column(Blob)
