@@ -60,9 +60,9 @@ def fetch_token(url: str, message: bytes, *, timeout: float = 10.0) -> bytes:
 
 def _post(url: str, body: bytes, timeout: float) -> bytes:
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - scheme checked
     deadline = time.monotonic() + timeout
     try:
+        request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - scheme checked
         with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310 - scheme checked above
             return _read_bounded(response, deadline)
     except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
