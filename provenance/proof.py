@@ -48,7 +48,7 @@ def check(
 ) -> None:
     """Return if ``signature`` proves ``purpose`` for ``identifier`` under the x-only ``key``.
 
-    ``what`` names the signature in errors. ``second_opinion=False`` asks libsecp256k1 alone, about 100 times as fast:
+    ``what`` names the signature in errors. ``second_opinion=False`` asks libsecp256k1 alone, about 80 times as fast:
     for bulk work whose single results are not shown to anybody as a verdict.
 
     Raises:

@@ -48,9 +48,7 @@ DOCUMENT = {
 binaries = st.binary(min_size=32, max_size=32)
 names = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp", "Cn")), min_size=1, max_size=200)
 times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(lambda t: t.replace(microsecond=0, tzinfo=UTC))  # noqa: DTZ001
-challenges = st.builds(
-    Challenge, binaries, binaries, st.none() | binaries, names, st.none() | names, binaries, times
-)
+challenges = st.builds(Challenge, binaries, binaries, st.none() | binaries, names, st.none() | names, binaries, times)
 
 
 def test_the_wire_form_is_the_protocols() -> None:
@@ -124,7 +122,9 @@ def test_early_years_keep_four_digits() -> None:
 
 
 @pytest.mark.parametrize("field", ["audience", "prover"])
-@pytest.mark.parametrize("text", ["", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x9bb", "a\u202eb", "a\u2066b", "a\u200bb", "\ufeffa"])
+@pytest.mark.parametrize(
+    "text", ["", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\x9bb", "a\u202eb", "a\u2066b", "a\u200bb", "\ufeffa"]
+)
 def test_names_that_could_deceive_the_signer_are_refused(field: str, text: str) -> None:
     with pytest.raises(InvalidError, match=field):
         parse_challenge(json.dumps({**DOCUMENT, field: text}).encode())
@@ -132,7 +132,9 @@ def test_names_that_could_deceive_the_signer_are_refused(field: str, text: str) 
         new_challenge(CLAIM, Y, None, **{"audience": "a", "prover": "p", field: text}, expires=EXPIRES, random=RANDOM)
 
 
-@pytest.mark.parametrize("text", ["x", "x" * 200, "Müller & Söhne", "東京国立博物館", "https://museum.example/a?b=c", "🖼 gallery"])
+@pytest.mark.parametrize(
+    "text", ["x", "x" * 200, "Müller & Söhne", "東京国立博物館", "https://museum.example/a?b=c", "🖼 gallery"]
+)
 def test_honest_names_pass(text: str) -> None:
     assert parse_challenge(json.dumps({**DOCUMENT, "audience": text}).encode()).audience == text
 
@@ -156,7 +158,9 @@ def test_no_response_exists_that_could_not_be_written(identifier: bytes, signatu
 
 def test_new_challenge_takes_any_zone_and_cuts_fractions() -> None:
     zone = timezone(timedelta(hours=2))
-    made = new_challenge(CLAIM, Y, NONCE, "museum.example", "Ada", EXPIRES.astimezone(zone).replace(microsecond=5), RANDOM)
+    made = new_challenge(
+        CLAIM, Y, NONCE, "museum.example", "Ada", EXPIRES.astimezone(zone).replace(microsecond=5), RANDOM
+    )
     assert made == CHALLENGE
     with pytest.raises(UsageError, match="time zone"):
         new_challenge(CLAIM, Y, NONCE, "museum.example", "Ada", EXPIRES.replace(tzinfo=None), RANDOM)

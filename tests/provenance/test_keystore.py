@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 import pickle
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +29,9 @@ from provenance.errors import (
     WrongPassphraseError,
 )
 from provenance.keystore import Master, Secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MASTER = Master(bytes(range(32)))
 NONCE = b"\x07" * 32
@@ -109,7 +112,13 @@ def test_words_lead_back_to_the_master(master: Master) -> None:
 def test_words_may_be_written_untidily() -> None:
     text = keystore.words(MASTER)
     numbered = "\n".join(f"{place}. {word}" for place, word in enumerate(text.split(), 1))
-    for untidy in (text.upper(), f"\n  {text.replace(' ', '   ')}\r\n", text.replace(" ", "\n"), text.title(), numbered):
+    for untidy in (
+        text.upper(),
+        f"\n  {text.replace(' ', '   ')}\r\n",
+        text.replace(" ", "\n"),
+        text.title(),
+        numbered,
+    ):
         assert keystore.master_from_words(untidy) == MASTER
 
 
