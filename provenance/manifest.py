@@ -44,7 +44,10 @@ _TRUST_CONFIG = "1.3.6.1.5.5.7.3.4\n1.3.6.1.4.1.62558.2.1\n"
 
 
 def settings(*, anchors_pem: bytes | None = None, hosts: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Settings of c2pa-rs: no thumbnails, no network except ``hosts``, no trust except ``anchors_pem``."""
+    """Settings of c2pa-rs: no thumbnails, no network except ``hosts``, no trust except ``anchors_pem``.
+
+    The hosts are for timestamps; c2pa-rs 0.91 fetches those without asking, a later one may ask.
+    """
     chosen: dict[str, Any] = {
         "version": 1,
         "builder": {"thumbnail": {"enabled": False}},
@@ -80,8 +83,6 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
         if reader is None:
             return None
         with reader:
-            if not reader.is_embedded():
-                return None
             store = json.loads(reader.json())
             latent = _read_latent(reader, store)
     except InvalidError:

@@ -1,16 +1,19 @@
 """What somebody can do to the container of a picture, and what a reader of containers then sees."""
 
 import contextlib
+import io
 import os
 import random
 
+import c2pa
 import pytest
 
+from provenance import manifest
 from provenance.assertion import LABEL, format_assertion, parse_assertion
 from provenance.credentials import leaf_der
-from provenance.errors import InvalidError
+from provenance.errors import InvalidError, LimitError
 from provenance.jumbf import signing_certificate
-from provenance.manifest import read_container
+from provenance.manifest import read_container, settings
 from provenance.pixels import encode_png, encode_webp, pixel_digest, read_picture
 from tests.support.pictures import (
     LATENT,
@@ -147,6 +150,15 @@ def test_certificate_of_the_author_put_before_the_forgers():
             signing_certificate(data, name)
 
 
+def test_two_manifests_of_one_name_are_nobodys():
+    store = next(body for kind, body in split(signed()) if kind == b"caBX")
+    label = read(signed()).store["active_manifest"]
+    split_at = 8 + int.from_bytes(store[8:12], "big")
+    doubled = store[8:split_at] + 2 * store[split_at:]
+    with pytest.raises(InvalidError, match="it has 2"):
+        signing_certificate((len(doubled) + 8).to_bytes(4, "big") + b"jumb" + doubled, label)
+
+
 def test_every_single_byte_of_the_certificate_and_claim_counts():
     data = sign(encode_png(pixels()))
     store = next(body for kind, body in split(data) if kind == b"caBX")
@@ -222,6 +234,37 @@ def test_urls_named_by_a_file_are_not_fetched():
         # an edit whose parent has only a remote manifest
         read(foreign(encode_png(pixels()), opened(), parent=remote))
         assert hits == []
+
+
+@pytest.mark.parametrize("removed", ["remote_manifest_fetch", "allowed_network_hosts"])
+def test_either_of_two_locks_keeps_the_network_shut(removed):
+    with counting_server() as (url, hits):
+        remote = foreign(encode_png(pixels()), created(), remote=f"{url}/remote.c2pa")
+        read_with(unlocked(removed), remote)
+        assert hits == []
+        read_with(unlocked("remote_manifest_fetch", "allowed_network_hosts"), remote)
+        assert hits == ["/remote.c2pa"]  # so the test above can fail
+
+
+def unlocked(*locks):
+    chosen = settings()
+    for lock in locks:
+        del chosen["core" if lock == "allowed_network_hosts" else "verify"][lock]
+    return chosen
+
+
+def read_with(chosen, data):
+    with contextlib.suppress(c2pa.C2paError):
+        c2pa.Reader("image/png", io.BytesIO(data), context=c2pa.Context.from_dict(chosen)).close()
+
+
+def test_latent_or_file_beyond_the_limits(monkeypatch):
+    monkeypatch.setattr(manifest, "MAX_LATENT_BYTES", len(LATENT) - 1)
+    with pytest.raises(LimitError, match="latent"):
+        read(signed())
+    monkeypatch.setattr(manifest, "MAX_FILE_BYTES", len(signed()) - 1)
+    with pytest.raises(LimitError, match="picture"):
+        read(signed())
 
 
 def test_the_counting_server_counts():
