@@ -18,6 +18,7 @@ from provenance.terminal import ProgressLine, note, write_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
     from generator.create import Created, Job
 
 __all__ = ["calibrate", "create"]

@@ -26,10 +26,10 @@ from provenance.pixels import encode_png, encode_webp
 from provenance.recipe import Opening, Prompt, Recipe, open_sealed, opening_commitment, seal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from decimal import Decimal
     from collections.abc import Callable, Sequence
     from datetime import datetime
+    from decimal import Decimal
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray

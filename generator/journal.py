@@ -17,6 +17,7 @@ from provenance.files import read_bounded, write_atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from provenance.home import Home
 
 __all__ = ["Begun", "begin", "finish", "unfinished"]

@@ -9,14 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-
 from generator.models import HOUSE_MODEL, InstalledModel, open_model, scheduler_of
 from provenance.errors import InvalidError, MissingModelError
 
 if TYPE_CHECKING:
-    import numpy as np
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from generator.runtime import Runtime

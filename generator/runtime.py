@@ -91,6 +91,10 @@ class Runtime:
         with _explain_memory():
             return self._pipeline.decode(torch.from_numpy(latent).to(self._device))
 
+    def decode_float(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pictures (B, H, W, 3) in [0, 1] before they are rounded to bytes, for measurements."""
+        return self._pipeline.decode_float(torch.from_numpy(latent).to(self._device))
+
     def environment(self) -> dict[str, str]:
         """What explains a difference between machines; stands beside the recipe, unhashed."""
         device = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else platform.machine()

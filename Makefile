@@ -1,0 +1,59 @@
+# The two commands of this project: make demo, make test. Everything else is for people who work on it.
+# Needs Python 3.11 or newer and make. Both install from constraints.txt into .venv.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+DEMO ?= demo
+
+.PHONY: demo test lint test-nightly test-interop wheel-test bench train clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+# Create a picture, claim it, verify it by making it again. Keys and log live in the demo folder.
+demo: $(VENV)/.installed
+	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh $(DEMO)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# What takes long: marked slow, nightly.
+test-nightly: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow --timeout 3600
+
+# Our vectors, checked by a Node.js program that shares no code with ours.
+test-interop: $(VENV)/.installed-dev
+	cd tests/interop && npm ci --silent --no-fund --no-audit
+	$(BIN)/python -m pytest -m interop
+
+# A wheel built here and installed elsewhere does the main job.
+wheel-test: $(VENV)/.installed-dev
+	sh tools/wheel_test.sh $(BIN)/python
+
+# All figures of benchmarks/results/.
+bench: $(VENV)/.installed-dev
+	for name in noise proof latent cli overhead separation; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Train the house model from nothing; goes on where it was interrupted.
+train: $(VENV)/.installed
+	@$(PIP) -e '.[train]'
+	$(BIN)/python -m generator.house.train --out build/house
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info $(DEMO)

@@ -1,0 +1,1 @@
+"""Pictures: seeds in, latents and pixels out."""

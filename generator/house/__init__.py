@@ -1,0 +1,1 @@
+"""The embedded text-to-image model: its pictures, its training, its export."""

@@ -1,0 +1,69 @@
+"""Third stage: write the trained model in diffusers' folder layout, fp16 on disk, decoder without encoder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from generator.house.decoder_only import DecoderOnly
+from generator.house.text import build_text_encoder
+from generator.house.train_autoencoder import load_autoencoder
+from generator.house.train_denoiser import build_denoiser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["export"]
+
+_INDEX = {
+    "_class_name": "HousePipeline",
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["generator.house.decoder_only", "DecoderOnly"],
+}
+_PARTS = ("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+
+
+def export(config: dict[str, Any], trained: Path, target: Path) -> None:
+    """Write the averaged weights of the last checkpoint in ``trained`` as a model folder ``target``."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(trained / "tokenizer")
+    text = build_text_encoder(tokenizer, config["denoiser"])
+    unet = build_denoiser(config["denoiser"], config["autoencoder"]["latent_channels"])
+    state = torch.load(trained / "denoiser.pt", weights_only=True)
+    with torch.no_grad():
+        for parameter, value in zip(nn.ModuleList([unet, text]).parameters(), state["averages"], strict=True):
+            parameter.copy_(value)
+    for part in _PARTS:
+        shutil.rmtree(target / part, ignore_errors=True)
+    target.mkdir(parents=True, exist_ok=True)
+    unet.half().save_pretrained(target / "unet")
+    text.half().save_pretrained(target / "text_encoder")
+    tokenizer.save_pretrained(target / "tokenizer")
+    _decoder(config, trained).half().save_pretrained(target / "vae")
+    FlowMatchEulerDiscreteScheduler(shift=1.0).save_pretrained(target / "scheduler")
+    index = {"_name_or_path": config["name"], **_INDEX}
+    (target / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    shutil.copyfile(trained / "autoencoder.log", target / "autoencoder.log")
+    shutil.copyfile(trained / "denoiser.log", target / "denoiser.log")
+
+
+def _decoder(config: dict[str, Any], trained: Path) -> DecoderOnly:
+    """The decoder alone, with the latents' statistics folded into its configuration."""
+    statistics = torch.load(trained / "latents.pt", weights_only=True, mmap=True)
+    source = load_autoencoder(config["autoencoder"], trained).decoder
+    decoder = DecoderOnly(
+        config["autoencoder"]["latent_channels"],
+        tuple(config["autoencoder"]["widths"]),
+        latents_mean=tuple(statistics["centre"].tolist()),
+        latents_std=tuple(statistics["scale"].tolist()),
+    )
+    decoder.load_state_dict(source.state_dict())
+    return decoder

@@ -1,0 +1,12 @@
+#!/bin/sh
+# The main job in an empty folder: keys, picture, claim, verification by regeneration. Called by make demo.
+set -eu
+folder=$1
+mkdir -p "$folder"
+export SEEDPROOF_HOME="$folder/home"
+say() { printf '\n$ %s\n' "$*"; "$@"; }
+
+[ -e "$SEEDPROOF_HOME/data/keystore.json" ] || say seedproof keys new --no-passphrase --name "Demo author"
+say seedproof create "snowy mountains at sunset" -o "$folder/hills.png" --force
+say seedproof verify "$folder/hills.png" --ledger "$SEEDPROOF_HOME/data/ledger.db"
+printf '\nThe picture: %s\n' "$folder/hills.png"
