@@ -71,21 +71,15 @@ class _Reader:
             case 3:
                 return _text(self.take(number))
             case 4:
-                self.room(number)
+                # A false count ends at the first missing item: every item takes a byte.
                 return [self.value(depth + 1) for _ in range(number)]
             case 5:
-                self.room(number)
                 return self.map(number, depth)
             case 6:
                 return self.value(depth + 1)
         if number not in _SIMPLE:
             raise EncodingError(f"CBOR: simple value {number} is not read")
         return _SIMPLE[number]
-
-    def room(self, number: int) -> None:
-        # Every item takes a byte, so a longer promise is false and nothing is allocated for it.
-        if number > len(self.data) - self.at:
-            raise EncodingError("CBOR: cut off")
 
     def map(self, number: int, depth: int) -> Cbor:
         result: dict[int | str | bytes, Cbor] = {}

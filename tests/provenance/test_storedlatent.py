@@ -134,7 +134,7 @@ def test_a_frame_that_unpacks_to_more_than_it_declares_is_refused():
 
 def test_a_window_beyond_the_bound_is_refused(monkeypatch):
     monkeypatch.setattr(storedlatent, "_MAX_WINDOW", 16)
-    with pytest.raises(InvalidError):
+    with pytest.raises(LimitError, match="window"):
         decode_latent(stored(Q, 0, zstandard.ZstdCompressor().compress(ZEROS)))
 
 
