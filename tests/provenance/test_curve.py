@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from btclib_secp256k1 import ssa
@@ -101,6 +102,41 @@ def test_numbers_beyond_their_range_have_no_second_spelling(verify, excess: int)
             parts = [r, s, key]
             parts[place] = bigger.to_bytes(32, "big")
             assert not verify(parts[2], message, parts[0] + parts[1])
+
+
+class FixedHash:
+    """SHA-256 with one digest for everything: then signatures can be made to order, even under keys without secret."""
+
+    def __init__(self, e: int) -> None:
+        self.sha256 = lambda _: SimpleNamespace(digest=lambda: e.to_bytes(32, "big"))
+
+
+def signature_to_order(x: int, s: int, e: int) -> bytes | None:
+    """(x(R), s) with R = s*G - e*lift_x(x), when R has an even y."""
+    y = pow(x**3 + 7, (P + 1) // 4, P)
+    if (y * y - x**3 - 7) % P:
+        return None
+    secp256k1 = curve._py_ecc()  # imported by our function, which keeps the recursion limit
+    minus_eP = secp256k1.multiply((x, y if y % 2 == 0 else P - y), N - e)
+    R = secp256k1.add(secp256k1.multiply(secp256k1.G, s), minus_eP)
+    return R[0].to_bytes(32, "big") + s.to_bytes(32, "big") if R[1] % 2 == 0 else None
+
+
+def test_py_ecc_is_not_shown_numbers_beyond_their_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    """x + p is no second spelling of a key x, nor s + n of s: both would hold modulo p and n."""
+    monkeypatch.setattr(curve, "hashlib", FixedHash(12345))
+    for x in range(1, 100):
+        signature = signature_to_order(x, 6789, 12345)
+        if signature is None:
+            continue
+        key, larger_key = x.to_bytes(32, "big"), (x + P).to_bytes(32, "big")
+        larger_s = signature[:32] + (6789 + N).to_bytes(32, "big")
+        assert curve.verify_independently(key, b"", signature)
+        assert not curve.verify_independently(larger_key, b"", signature)
+        assert not curve.verify_independently(key, b"", larger_s)
+        break
+    else:
+        pytest.fail("no point found")
 
 
 @BOTH
