@@ -44,6 +44,8 @@ class Autoencoder(nn.Module):
         basis = basis.flip(1)[:, : self.channels]
         deviation = variance.flip(0)[: self.channels].sqrt()
         self.linear.weight.copy_((basis / deviation).T[:, :, None, None])
+        if self.linear.bias is None or self.decoder.linear.bias is None:
+            raise TypeError("the linear halves carry the mean picture in their biases")
         self.linear.bias.copy_(-(mean @ basis) / deviation)
         self.decoder.linear.weight.copy_((basis * deviation)[:, :, None, None])
         self.decoder.linear.bias.copy_(mean)

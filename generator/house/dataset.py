@@ -20,6 +20,7 @@ __all__ = ["load_dataset", "make_dataset"]
 
 _SEED = 1
 _CHUNK = 64
+_REPORT = 4000
 
 
 def _one(index: int) -> tuple[NDArray[np.uint8], str]:

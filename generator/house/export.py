@@ -59,7 +59,7 @@ def _decoder(config: dict[str, Any], trained: Path) -> DecoderOnly:
     """The decoder alone, with the latents' statistics folded into its configuration."""
     statistics = torch.load(trained / "latents.pt", weights_only=True, mmap=True)
     source = load_autoencoder(config["autoencoder"], trained).decoder
-    decoder = DecoderOnly(
+    decoder: DecoderOnly = DecoderOnly(
         config["autoencoder"]["latent_channels"],
         tuple(config["autoencoder"]["widths"]),
         latents_mean=tuple(statistics["centre"].tolist()),

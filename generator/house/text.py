@@ -1,4 +1,4 @@
-"""The house model's tokenizer and text encoder: whole words of the training captions, read by a small CLIP text model."""
+"""The house model's tokenizer and text encoder: whole words of the captions, read by a small CLIP text model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAD, BEGIN, END, UNKNOWN = "<pad>", "<begin>", "<end>", "<unknown>"
 
 
 def build_tokenizer(captions: Sequence[str], max_tokens: int) -> PreTrainedTokenizerFast:
-    """Lower-case words of Latin letters and digits that stand in the captions; everything else is unknown or dropped."""
+    """Lower-case words of Latin letters and digits from the captions; everything else is unknown or dropped."""
     counts = Counter(word for caption in captions for word in re.findall(r"[a-z0-9]+", caption.lower()))
     words = [PAD, BEGIN, END, UNKNOWN, *(word for word, _ in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=UNKNOWN))

@@ -1,8 +1,8 @@
 """Train the house model: ``python -m generator.house.train --out build/house``.
 
 Stages, each resumable: compose the pictures, train the autoencoder, encode the data set, train text encoder and
-denoiser, export. The same on CPU and GPU (the denoiser uses CUDA where there is one). An interrupted run goes on from its last
-checkpoint when started again.
+denoiser, export. The same on CPU and GPU (the denoiser uses CUDA where there is one). An interrupted run goes on from
+its last checkpoint when started again.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ __all__ = ["encode_dataset", "load_autoencoder", "train_autoencoder"]
 _PCA_PICTURES = 800
 _REPORT = 100
 _PROBE = 96
+_MIRRORED = 0.5
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
@@ -55,7 +56,7 @@ def train_autoencoder(pictures: NDArray[np.uint8], config: dict[str, Any], held_
         for group in optimiser.param_groups:
             group["lr"] = budget.learning_rate(config["learning_rate"], step, 50)
         batch = to_tensor(pictures[np.sort(random.choice(count, config["batch"], replace=False))])
-        if random.random() < 0.5:
+        if random.random() < _MIRRORED:
             batch = batch.flip(3)
         loss, error = _loss(model, batch, config["kl_weight"])
         optimiser.zero_grad(set_to_none=True)

@@ -1,9 +1,9 @@
 """Second stage: text encoder and denoiser together, by flow matching on encoded pictures.
 
-x_t = (1 - t) x + t z with standard normal z; the network predicts z - x (Lipman et al., arXiv 2210.02747; Liu et al., arXiv
-2209.03003). Times are logit-normal (Esser et al., arXiv 2403.03206), shifted towards noise. A tenth of the captions is
-dropped for classifier-free guidance (Ho and Salimans, arXiv 2207.12598), and single words become unknown, so that unknown
-words at least do no harm.
+x_t = (1 - t) x + t z with standard normal z; the network predicts z - x (Lipman et al., arXiv 2210.02747; Liu et al.,
+arXiv 2209.03003). Times are logit-normal (Esser et al., arXiv 2403.03206), shifted towards noise. A tenth of the
+captions is dropped for classifier-free guidance (Ho and Salimans, arXiv 2207.12598), and single words become unknown,
+so that unknown words at least do no harm.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _loss(
     mixed = torch.lerp(clean, noise, time[:, None, None, None])
     state = text(words).last_hidden_state
     velocity = denoiser(mixed, time * 1000.0, state).sample
-    return (velocity.float() - (noise - clean)).pow(2).mean()
+    loss: torch.Tensor = (velocity.float() - (noise - clean)).pow(2).mean()
+    return loss
 
 
 def _normal(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:

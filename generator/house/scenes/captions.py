@@ -1,20 +1,24 @@
 """English captions: the same picture is described in many ways, with words dropped and reordered."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from generator.house.scenes.palettes import TIME_PHRASES
 from generator.house.scenes.stage import one_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Description", "caption"]
 
 
 @dataclass(frozen=True)
 class Description:
-    """What stands in a picture: names of the place, the things in it, what the sky shows, the weather, the sky's colour."""
+    """What stands in a picture: names of the place, things in it, what the sky shows, weather, the sky's colour."""
 
     time: str
     places: tuple[str, ...]

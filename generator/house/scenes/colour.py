@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import colorsys
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["BLACK", "WHITE", "Colour", "hsv", "jitter", "mix", "shade"]
 

@@ -1,9 +1,11 @@
 """From (data set seed, index) to one picture and its caption."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +16,34 @@ from generator.house.scenes.sheet import SIZE
 from generator.house.scenes.sky import paint_sky
 from generator.house.scenes.stage import Stage, set_stage
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["PICTURE", "PLACES", "compose"]
 
 PICTURE = 128
 """Edge of the finished picture in pixels: half the sheet's, averaged 2 x 2."""
 
 PLACES: dict[str, tuple[Callable[[Stage], tuple[str, ...]], float]] = {
-    "mountains": (wild.mountain_range, 1.3), "peak": (wild.great_peak, 0.9), "hills": (wild.rolling_hills, 1.0),
-    "meadow": (wild.meadow, 0.9), "forest": (wild.forest, 1.1), "lake": (wild.lake, 1.1), "desert": (wild.desert, 1.0),
-    "canyon": (wild.canyon, 0.7), "snowfield": (wild.snowfield, 0.8), "sea": (shores.open_sea, 1.1),
-    "beach": (shores.beach, 1.0), "island": (shores.island, 0.8), "cliffs": (shores.cliffs, 0.7),
-    "city": (shores.city, 1.1), "village": (shores.village, 0.6), "fields": (shores.fields, 0.8),
-    "river": (shores.river, 0.8), "sky": (shores.high_sky, 0.6),
-}  # fmt: skip
+    "mountains": (wild.mountain_range, 1.3),
+    "peak": (wild.great_peak, 0.9),
+    "hills": (wild.rolling_hills, 1.0),
+    "meadow": (wild.meadow, 0.9),
+    "forest": (wild.forest, 1.1),
+    "lake": (wild.lake, 1.1),
+    "desert": (wild.desert, 1.0),
+    "canyon": (wild.canyon, 0.7),
+    "snowfield": (wild.snowfield, 0.8),
+    "sea": (shores.open_sea, 1.1),
+    "beach": (shores.beach, 1.0),
+    "island": (shores.island, 0.8),
+    "cliffs": (shores.cliffs, 0.7),
+    "city": (shores.city, 1.1),
+    "village": (shores.village, 0.6),
+    "fields": (shores.fields, 0.8),
+    "river": (shores.river, 0.8),
+    "sky": (shores.high_sky, 0.6),
+}
 _AT_SEA = frozenset({"sea", "island", "beach", "lake"})
 _ON_LAND = frozenset({"hills", "meadow", "snowfield", "mountains"})
 
@@ -51,7 +68,7 @@ def compose(seed: int, index: int) -> tuple[npt.NDArray[np.uint8], str]:
 
 def _things(stage: Stage, place: str) -> tuple[str, ...]:
     luck = stage.rng.random()
-    if luck < 0.1 and stage.horizon > 110.0 or luck < 0.3 and place == "sky":
+    if (luck < 0.1 and stage.horizon > 110.0) or (luck < 0.3 and place == "sky"):
         return (things.balloon(stage),)
     if luck < 0.36 and place in {"sea", "lake"}:
         return (things.boat(stage, stage.horizon, 236.0),)
@@ -67,7 +84,9 @@ def _weather(stage: Stage, place: str) -> str:
     luck = rng.random()
     if stage.snowy and luck < 0.3 and place not in {"desert", "canyon", "beach", "island"}:
         for _ in range(70):
-            sheet.disc(rng.uniform(0.0, SIZE), rng.uniform(0.0, SIZE), rng.uniform(1.4, 3.4), (255.0, 255.0, 255.0), 215.0)
+            sheet.disc(
+                rng.uniform(0.0, SIZE), rng.uniform(0.0, SIZE), rng.uniform(1.4, 3.4), (255.0, 255.0, 255.0), 215.0
+            )
         return "falling snow"
     if stage.time == "cloudy" and luck < 0.35:
         slant = rng.uniform(-7.0, 7.0)
@@ -111,4 +130,7 @@ def _finish(rng: np.random.Generator, pixels: npt.NDArray[np.uint8]) -> npt.NDAr
     if rng.random() < 0.5:
         grain = grain.T
     strength = np.float32(rng.uniform(0.015, 0.04))
-    return np.clip(fine * (1.0 + strength * grain[..., None]) + 0.5, 0.0, 255.0).astype(np.uint8)
+    painted: npt.NDArray[np.uint8] = np.clip(fine * (1.0 + strength * grain[..., None]) + 0.5, 0.0, 255.0).astype(
+        np.uint8
+    )
+    return painted

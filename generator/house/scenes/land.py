@@ -1,5 +1,7 @@
 """Land: ranges of mountains, rolling hills, dunes, table mountains."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,8 +14,14 @@ from generator.house.scenes.stage import Stage, one_of
 __all__ = ["ROCK", "dunes", "hill", "hills", "mesas", "mountains", "peak", "veil"]
 
 ROCK: tuple[Colour, ...] = (
-    (106, 116, 142), (128, 112, 120), (92, 106, 120), (150, 116, 96), (84, 108, 156), (122, 96, 150), (90, 130, 130),
-)  # fmt: skip
+    (106, 116, 142),
+    (128, 112, 120),
+    (92, 106, 120),
+    (150, 116, 96),
+    (84, 108, 156),
+    (122, 96, 150),
+    (90, 130, 130),
+)
 
 
 def veil(stage: Stage, y: float) -> None:
@@ -72,8 +80,12 @@ def _range(stage: Stage, line: Floats, body: Colour, foot: float, *, snow: bool)
         for at in range(2, len(line) - 2):
             if line[at] < line[at - 1] and line[at] <= line[at + 1] and line[at] < foot - 22.0:
                 x, y, deep = float(ABSCISSAE[at]), float(line[at]), foot - float(line[at])
-                flank = [(x, y - 6.0), (x + side * 0.12 * deep, y + 0.45 * deep), (x - side * 0.1 * deep, y + deep),
-                         (x + side * 0.9 * deep, y + deep)]  # fmt: skip
+                flank = [
+                    (x, y - 6.0),
+                    (x + side * 0.12 * deep, y + 0.45 * deep),
+                    (x - side * 0.1 * deep, y + deep),
+                    (x + side * 0.9 * deep, y + deep),
+                ]
                 sheet.polygon(flank, mix(body, BLACK, 0.45), 70.0)
 
 
@@ -86,19 +98,31 @@ def peak(stage: Stage, *, volcano: bool) -> None:
     cut = rng.uniform(9.0, 18.0)
     body = stage.lit(one_of(rng, ROCK) if not volcano else (92, 70, 74), 0.25)
     left = [((x - cut * 1.6, top + 0.45 * (foot - top)), (x - 0.5 * half, foot - 8.0), (x - half, foot))]
-    cone = [*left, ((x, foot), (x, foot), (x + half, foot)),
-            ((x + 0.5 * half, foot - 8.0), (x + cut * 1.6, top + 0.45 * (foot - top)), (x + cut, top))]  # fmt: skip
+    cone = [
+        *left,
+        ((x, foot), (x, foot), (x + half, foot)),
+        ((x + 0.5 * half, foot - 8.0), (x + cut * 1.6, top + 0.45 * (foot - top)), (x + cut, top)),
+    ]
     if volcano:
         for step in range(4):
             radius = rng.uniform(10.0, 18.0) + 5.0 * step
-            sheet.disc(x + cut * 0.5 + rng.uniform(-8.0, 8.0) + 7.0 * step, top - 10.0 - 15.0 * step, radius,
-                       mix(stage.haze, (90, 80, 90), 0.45), 190.0, 3.0)  # fmt: skip
+            sheet.disc(
+                x + cut * 0.5 + rng.uniform(-8.0, 8.0) + 7.0 * step,
+                top - 10.0 - 15.0 * step,
+                radius,
+                mix(stage.haze, (90, 80, 90), 0.45),
+                190.0,
+                3.0,
+            )
         sheet.glow(x, top, 60.0, (255, 110, 40), 220.0)
     with sheet.inside((x - cut, top), cone):
         sheet.wash(top - 4.0, foot, (body, mix(body, stage.haze, 0.5)))
         side = 1.0 if stage.sun_x < x else -1.0
-        sheet.polygon([(x, top - 5.0), (x + side * 10.0, foot), (x + side * 2.0 * half, foot), (x + side * cut, top - 5)],
-                      mix(body, BLACK, 0.5), 90.0)  # fmt: skip
+        sheet.polygon(
+            [(x, top - 5.0), (x + side * 10.0, foot), (x + side * 2.0 * half, foot), (x + side * cut, top - 5)],
+            mix(body, BLACK, 0.5),
+            90.0,
+        )
         cap: Colour = (255, 120, 46) if volcano else stage.white(0.05)
         deep = 0.22 if volcano else rng.uniform(0.3, 0.5)
         teeth = [(x - half + half * k / 5, top + (foot - top) * (deep + (0.09 if k % 2 else -0.05))) for k in range(11)]
@@ -117,8 +141,10 @@ def dunes(stage: Stage, layers: int, sand: Colour) -> None:
         crest = int(np.argmin(line[8:-8])) + 8
         x, y, side = float(ABSCISSAE[crest]), float(line[crest]), one_of(rng, (-1.0, 1.0))
         with sheet.beneath(ABSCISSAE, line):
-            shape = [((x + 14.0 * side, y + 22.0), (x - 16.0 * side, y + 44.0), (x + 14.0 * side, y + 110.0)),
-                     ((x + 60.0 * side, y + 110.0), (x + 190.0 * side, y + 110.0), (x + 190.0 * side, y - 30.0))]  # fmt: skip
+            shape = [
+                ((x + 14.0 * side, y + 22.0), (x - 16.0 * side, y + 44.0), (x + 14.0 * side, y + 110.0)),
+                ((x + 60.0 * side, y + 110.0), (x + 190.0 * side, y + 110.0), (x + 190.0 * side, y - 30.0)),
+            ]
             sheet.curve((x, y - 3.0), shape, mix(colour, (80, 36, 66), 0.32))
 
 
@@ -133,10 +159,28 @@ def mesas(stage: Stage) -> None:
             tall = rng.uniform(34.0, 96.0)
             body = stage.lit(jitter(rng, rock, 5.0), 0.45 - 0.3 * layer)
             slope = rng.uniform(5.0, 22.0)
-            sheet.polygon([(x - half, foot - tall), (x + half, foot - tall), (x + half + slope * 0.4, foot - tall * 0.4),
-                           (x + half + slope, foot), (x - half - slope, foot), (x - half - slope * 0.4, foot - tall * 0.4)],
-                          body)  # fmt: skip
+            sheet.polygon(
+                [
+                    (x - half, foot - tall),
+                    (x + half, foot - tall),
+                    (x + half + slope * 0.4, foot - tall * 0.4),
+                    (x + half + slope, foot),
+                    (x - half - slope, foot),
+                    (x - half - slope * 0.4, foot - tall * 0.4),
+                ],
+                body,
+            )
             side = 1.0 if stage.sun_x < x else -1.0
-            sheet.polygon([(x + side * half * 0.3, foot - tall), (x + side * half, foot - tall), (x + side * (half + slope), foot),
-                           (x + side * half * 0.2, foot)], mix(body, BLACK, 0.5), 110.0)  # fmt: skip
-            sheet.box(x - half, foot - tall * 0.72, x + half, foot - tall * 0.6, mix(body, (255, 220, 180), 0.25), 150.0)
+            sheet.polygon(
+                [
+                    (x + side * half * 0.3, foot - tall),
+                    (x + side * half, foot - tall),
+                    (x + side * (half + slope), foot),
+                    (x + side * half * 0.2, foot),
+                ],
+                mix(body, BLACK, 0.5),
+                110.0,
+            )
+            sheet.box(
+                x - half, foot - tall * 0.72, x + half, foot - tall * 0.6, mix(body, (255, 220, 180), 0.25), 150.0
+            )

@@ -1,5 +1,7 @@
 """Lines of hills: fractal noise and the envelopes that give each picture a composition of its own."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import numpy as np

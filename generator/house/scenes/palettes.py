@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from generator.house.scenes.colour import Colour
+if TYPE_CHECKING:
+    from generator.house.scenes.colour import Colour
 
 __all__ = ["PALETTES", "SEASON_GROUND", "SEASON_TREES", "TIME_PHRASES", "TIME_WEIGHTS", "Palette"]
 

@@ -1,15 +1,20 @@
 """Trees in three kinds, and rows of them along a line."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from generator.house.scenes.colour import BLACK, Colour, jitter, mix
 from generator.house.scenes.lines import ABSCISSAE
 from generator.house.scenes.sheet import SIZE, Floats
-from generator.house.scenes.stage import Stage
+
+if TYPE_CHECKING:
+    from generator.house.scenes.stage import Stage
 
 __all__ = ["palm", "pine", "round_tree", "row"]
 
@@ -25,8 +30,10 @@ def pine(stage: Stage, x: float, y: float, height: float, colour: Colour) -> Non
         sheet.polygon([(x - half, foot), (x, tip), (x + half, foot)], colour)
         sheet.polygon([(x, foot), (x, tip), (x + half, foot)], dark, 110.0)
         if stage.snowy:
-            sheet.polygon([(x - half * 0.55, foot - height * 0.19), (x, tip), (x + half * 0.5, foot - height * 0.19)],
-                          stage.white())  # fmt: skip
+            sheet.polygon(
+                [(x - half * 0.55, foot - height * 0.19), (x, tip), (x + half * 0.5, foot - height * 0.19)],
+                stage.white(),
+            )
 
 
 def round_tree(stage: Stage, x: float, y: float, height: float, colour: Colour) -> None:
@@ -54,9 +61,7 @@ def palm(stage: Stage, x: float, y: float, height: float, colour: Colour) -> Non
         sheet.curve((top_x, top_y), [(over, over, end), (back, back, (top_x, top_y))], jitter(stage.rng, colour, 6.0))
 
 
-def row(
-    stage: Stage, line: Floats, kind: str, count: int, heights: tuple[float, float], colour: Colour
-) -> None:  # fmt: skip
+def row(stage: Stage, line: Floats, kind: str, count: int, heights: tuple[float, float], colour: Colour) -> None:
     """Stand ``count`` trees of a kind (pine, round, palm) on the line, float64 [69], far ones first."""
     rng = stage.rng
     xs = rng.uniform(0.0, SIZE, count)

@@ -5,14 +5,17 @@ The sheet is 256 pixels square, origin top left, y downwards; all lengths are in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import skia
 
-from generator.house.scenes.colour import Colour
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from generator.house.scenes.colour import Colour
 
 __all__ = ["SIZE", "Floats", "Point", "Sheet"]
 
@@ -87,9 +90,15 @@ class Sheet:
             self._canvas.restore()
 
     def box(
-        self, left: float, top: float, right: float, bottom: float, colour: Colour, alpha: float = 255.0,
+        self,
+        left: float,
+        top: float,
+        right: float,
+        bottom: float,
+        colour: Colour,
+        alpha: float = 255.0,
         round_by: float = 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Fill a rectangle, with rounded corners if wanted."""
         self._canvas.drawRoundRect(skia.Rect(left, top, right, bottom), round_by, round_by, _paint(colour, alpha))
 

@@ -1,5 +1,7 @@
 """Places at the water and places with people: sea, beach, island, cliffs, city, village, fields, river, sky."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import math
@@ -41,7 +43,9 @@ def beach(stage: Stage) -> tuple[str, ...]:
     sheet.below(ABSCISSAE, foam, mix(stage.haze, WHITE, 0.6))
     sheet.below(ABSCISSAE, base - shape, sand, mix(sand, BLACK, 0.12), 60.0)
     if rng.random() < 0.65:
-        plants.row(stage, base - shape + 16.0, "palm", int(rng.integers(1, 4)), (80.0, 150.0), stage.lit((44, 130, 72), 0.0))
+        plants.row(
+            stage, base - shape + 16.0, "palm", int(rng.integers(1, 4)), (80.0, 150.0), stage.lit((44, 130, 72), 0.0)
+        )
         return ("a beach with palm trees", "palm trees on a beach", "a tropical beach")
     return ("a beach", "a sandy beach", "the beach")
 
@@ -55,7 +59,9 @@ def island(stage: Stage) -> tuple[str, ...]:
     foot = stage.horizon + rng.uniform(8.0, max(12.0, 0.5 * (SIZE - stage.horizon)))
     tall = rng.uniform(12.0, 64.0)
     body = stage.lit(one_of(rng, ((84, 150, 84), (236, 206, 148), (120, 112, 118))), 0.12)
-    arch = [((x - half * 0.5, foot - tall * 1.3), (x + half * rng.uniform(0.0, 0.6), foot - tall * 1.4), (x + half, foot))]
+    arch = [
+        ((x - half * 0.5, foot - tall * 1.3), (x + half * rng.uniform(0.0, 0.6), foot - tall * 1.4), (x + half, foot))
+    ]
     stage.sheet.oval(x, foot + 2.0, 2.3 * half, 9.0, mix(stage.haze, WHITE, 0.4), 160.0)
     stage.sheet.curve((x - half, foot), arch, body)
     if rng.random() < 0.7:
@@ -81,9 +87,21 @@ def cliffs(stage: Stage) -> tuple[str, ...]:
         foot = stage.horizon + 70.0 - 18.0 * layer + rng.uniform(0.0, 30.0)
         body = mix(rock, stage.haze, 0.26 * (layer - 1))
         turf = mix(stage.lit(stage.ground, 0.1), stage.haze, 0.26 * (layer - 1))
-        shape = [(-8.0, top - 12.0), (edge * 0.8, top), (edge, top + 12.0), (edge + 8.0, 0.5 * (top + foot)),
-                 (edge + 22.0, foot), (-8.0, foot + 26.0)]  # fmt: skip
-        cap = [(-8.0, top - 14.0), (edge * 0.8, top - 3.0), (edge + 2.0, top + 12.0), (edge * 0.6, top + 18.0), (-8.0, top + 10.0)]
+        shape = [
+            (-8.0, top - 12.0),
+            (edge * 0.8, top),
+            (edge, top + 12.0),
+            (edge + 8.0, 0.5 * (top + foot)),
+            (edge + 22.0, foot),
+            (-8.0, foot + 26.0),
+        ]
+        cap = [
+            (-8.0, top - 14.0),
+            (edge * 0.8, top - 3.0),
+            (edge + 2.0, top + 12.0),
+            (edge * 0.6, top + 18.0),
+            (-8.0, top + 10.0),
+        ]
         flip = (lambda p: (SIZE - p[0], p[1])) if right else (lambda p: p)
         sheet.polygon([flip(p) for p in shape], body)
         sheet.polygon([flip(p) for p in cap], turf)
@@ -103,7 +121,9 @@ def city(stage: Stage) -> tuple[str, ...]:
         base = stage.lit(tone, 0.72 - 0.32 * layer)
         while x < SIZE:
             width = rng.uniform(20.0, 48.0)
-            tall = float(np.interp(x, ABSCISSAE, shape)) * rng.uniform(0.45, 1.0) * (190.0 - 42.0 * layer) * (foot / SIZE)
+            tall = (
+                float(np.interp(x, ABSCISSAE, shape)) * rng.uniform(0.45, 1.0) * (190.0 - 42.0 * layer) * (foot / SIZE)
+            )
             top, body = foot - tall, jitter(rng, base, 8.0, 0.1, 0.07)
             sheet.box(x, top, x + width, foot + 1.0, body)
             if rng.random() < 0.25:
@@ -136,8 +156,16 @@ def village(stage: Stage) -> tuple[str, ...]:
 def fields(stage: Stage) -> tuple[str, ...]:
     """Rows of crops that run to one point on the horizon."""
     rng, sheet = stage.rng, stage.sheet
-    name, colour = one_of(rng, (("lavender", (142, 100, 196)), ("wheat", (232, 192, 92)), ("tulip", (228, 70, 80)),
-                                ("green", (104, 170, 74)), ("sunflower", (250, 200, 50))))  # fmt: skip
+    name, colour = one_of(
+        rng,
+        (
+            ("lavender", (142, 100, 196)),
+            ("wheat", (232, 192, 92)),
+            ("tulip", (228, 70, 80)),
+            ("green", (104, 170, 74)),
+            ("sunflower", (250, 200, 50)),
+        ),
+    )
     if rng.random() < 0.5:
         land.hills(stage, 2, stage.horizon - 4.0, stage.horizon + 4.0, stage.ground, 30.0)
     crop = stage.lit(colour, 0.0)
@@ -147,7 +175,9 @@ def fields(stage: Stage) -> tuple[str, ...]:
     span = 420.0
     for at in range(-rows, rows + 1):
         foot = x + at * span / rows
-        sheet.polygon([(x + at * 1.4, stage.horizon), (foot, SIZE + 4.0), (foot + span / rows * 0.42, SIZE + 4.0)], furrow)
+        sheet.polygon(
+            [(x + at * 1.4, stage.horizon), (foot, SIZE + 4.0), (foot + span / rows * 0.42, SIZE + 4.0)], furrow
+        )
     if rng.random() < 0.5:
         line = np.full_like(ABSCISSAE, stage.horizon + 4.0)
         plants.row(stage, line, "round", int(rng.integers(1, 5)), (34.0, 86.0), stage.lit(stage.leaves, 0.1))
@@ -163,7 +193,12 @@ def river(stage: Stage) -> tuple[str, ...]:
     land.hill(stage, stage.horizon + 6.0, 5.0, mix(ground, stage.haze, 0.2), shape=envelope(rng) * 12.0)
     path = rng.random() < 0.3
     colour = stage.lit((226, 196, 146), 0.0) if path else mix(stage.lit((70, 140, 196), 0.0), stage.haze, 0.35)
-    start, end, turns, phase = rng.uniform(40.0, 216.0), rng.uniform(0.0, 256.0), rng.uniform(0.6, 1.6), rng.uniform(0.0, math.tau)
+    start, end, turns, phase = (
+        rng.uniform(40.0, 216.0),
+        rng.uniform(0.0, 256.0),
+        rng.uniform(0.6, 1.6),
+        rng.uniform(0.0, math.tau),
+    )
     sway, wide = rng.uniform(20.0, 70.0), rng.uniform(50.0, 120.0) * (0.6 if path else 1.0)
     left, right = [], []
     for share in np.linspace(0.0, 1.0, 24).tolist():

@@ -1,5 +1,7 @@
 """The sky: gradient, sun, moon, stars, clouds, rainbow, northern lights. Each function returns the words it earned."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import math

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from generator.house.scenes.colour import WHITE, Colour, jitter, mix, shade
 from generator.house.scenes.palettes import PALETTES, SEASON_GROUND, SEASON_TREES, TIME_WEIGHTS, Palette
 from generator.house.scenes.sheet import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Stage", "one_of", "set_stage"]
 
@@ -24,7 +26,7 @@ def one_of(rng: np.random.Generator, choices: Sequence[T]) -> T:
 
 @dataclass(frozen=True)
 class Stage:
-    """One picture in the making. ``horizon`` is a height on the sheet in pixels, ``sun_x`` a place, both from 0 to 256."""
+    """One picture in the making; ``horizon`` is a height and ``sun_x`` a place on the sheet, in pixels of 0 to 256."""
 
     sheet: Sheet
     rng: np.random.Generator

@@ -60,7 +60,7 @@ def mirror(stage: Stage, top: float) -> Colour:
     first = int(top)
     rows = SIZE - first
     source = np.clip(first - 1 - np.arange(rows), 0, SIZE - 1)
-    shift = (rng.uniform(0.8, 2.0) * np.sin(np.arange(rows) * rng.uniform(0.4, 0.8)) * np.linspace(0.5, 2.2, rows))
+    shift = rng.uniform(0.8, 2.0) * np.sin(np.arange(rows) * rng.uniform(0.4, 0.8)) * np.linspace(0.5, 2.2, rows)
     columns = np.clip(np.arange(SIZE)[None, :] + shift.astype(np.int64)[:, None], 0, SIZE - 1)
     seen = pixels[source[:, None], columns, :3].astype(np.float32)
     water = shade(jitter(rng, one_of(rng, ((70, 130, 170), (50, 120, 140), (84, 112, 160))), 6.0), stage.palette.light)

@@ -1,5 +1,7 @@
 """Places without people: mountains, hills, woods, deserts, snow. Each paints itself and returns its names."""
 
+# ruff: noqa: PLR2004 - a drawing is made of proportions
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,9 +15,14 @@ from generator.house.scenes.stage import Stage, one_of
 __all__ = ["canyon", "desert", "forest", "great_peak", "lake", "meadow", "mountain_range", "rolling_hills", "snowfield"]
 
 FLOWERS: tuple[tuple[str, Colour], ...] = (
-    ("red", (226, 62, 56)), ("yellow", (252, 214, 70)), ("purple", (160, 100, 210)), ("pink", (246, 140, 180)),
-    ("white", (250, 248, 244)), ("blue", (90, 120, 226)), ("orange", (248, 150, 60)),
-)  # fmt: skip
+    ("red", (226, 62, 56)),
+    ("yellow", (252, 214, 70)),
+    ("purple", (160, 100, 210)),
+    ("pink", (246, 140, 180)),
+    ("white", (250, 248, 244)),
+    ("blue", (90, 120, 226)),
+    ("orange", (248, 150, 60)),
+)
 
 
 def mountain_range(stage: Stage) -> tuple[str, ...]:
@@ -24,10 +31,18 @@ def mountain_range(stage: Stage) -> tuple[str, ...]:
     snow = stage.snowy or rng.random() < 0.45
     land.mountains(stage, int(rng.integers(2, 4)), rng.uniform(70.0, 150.0), snow=snow)
     land.veil(stage, stage.horizon + 6.0)
-    lines = land.hills(stage, int(rng.integers(1, 3)), stage.horizon + 22.0, rng.uniform(200.0, 240.0), stage.ground, 26.0)
+    lines = land.hills(
+        stage, int(rng.integers(1, 3)), stage.horizon + 22.0, rng.uniform(200.0, 240.0), stage.ground, 26.0
+    )
     if rng.random() < 0.5:
-        plants.row(stage, lines[-1] + 6.0, "pine", int(rng.integers(3, 14)), (26.0, 74.0), stage.lit((52, 104, 84), 0.05))
-    return ("snowy mountains", "mountains with snow", "snowy mountains") if snow else ("mountains", "a mountain range", "a mountain valley")
+        plants.row(
+            stage, lines[-1] + 6.0, "pine", int(rng.integers(3, 14)), (26.0, 74.0), stage.lit((52, 104, 84), 0.05)
+        )
+    return (
+        ("snowy mountains", "mountains with snow", "snowy mountains")
+        if snow
+        else ("mountains", "a mountain range", "a mountain valley")
+    )
 
 
 def great_peak(stage: Stage) -> tuple[str, ...]:
@@ -78,7 +93,12 @@ def meadow(stage: Stage) -> tuple[str, ...]:
             sheet.oval(rng.uniform(0.0, SIZE), y, 2.6 * radius, 1.7 * radius, jitter(rng, bloom, 6.0, 0.1, 0.1))
     if rng.random() < 0.35:
         plants.row(stage, line, "round", int(rng.integers(1, 4)), (50.0, 110.0), stage.lit((58, 134, 70), 0.0))
-    return (f"a meadow with {name} flowers", f"a field of {name} flowers", "a flower meadow", f"{name} flowers in a meadow")
+    return (
+        f"a meadow with {name} flowers",
+        f"a field of {name} flowers",
+        "a flower meadow",
+        f"{name} flowers in a meadow",
+    )
 
 
 def forest(stage: Stage) -> tuple[str, ...]:
@@ -87,7 +107,9 @@ def forest(stage: Stage) -> tuple[str, ...]:
     kind = "pine" if stage.snowy or rng.random() < 0.55 else "round"
     if rng.random() < 0.35:
         land.mountains(stage, 1, rng.uniform(50.0, 110.0), snow=rng.random() < 0.5)
-    needles = stage.lit((46, 110, 84), 0.0) if kind == "pine" and stage.season != "autumn" else stage.lit(stage.leaves, 0.0)
+    needles = (
+        stage.lit((46, 110, 84), 0.0) if kind == "pine" and stage.season != "autumn" else stage.lit(stage.leaves, 0.0)
+    )
     rows = int(rng.integers(2, 4))
     for layer in range(rows):
         share = layer / (rows - 1)
@@ -109,7 +131,9 @@ def lake(stage: Stage) -> tuple[str, ...]:
     high = rng.random() < 0.65
     if high:
         land.mountains(stage, int(rng.integers(1, 3)), rng.uniform(50.0, 110.0), snow=snow)
-    line = land.hill(stage, stage.horizon + 2.0, 4.0, stage.lit(stage.ground, 0.3), shape=envelope(rng) * rng.uniform(4.0, 26.0))
+    line = land.hill(
+        stage, stage.horizon + 2.0, 4.0, stage.lit(stage.ground, 0.3), shape=envelope(rng) * rng.uniform(4.0, 26.0)
+    )
     kind = one_of(rng, ("pine", "pine", "round"))
     leaves = stage.lit((46, 104, 84) if kind == "pine" and stage.season != "autumn" else stage.leaves, 0.2)
     plants.row(stage, np.minimum(line, stage.horizon), kind, int(rng.integers(3, 18)), (16.0, 46.0), leaves)
@@ -141,6 +165,8 @@ def snowfield(stage: Stage) -> tuple[str, ...]:
     rng = stage.rng
     if rng.random() < 0.5:
         land.mountains(stage, int(rng.integers(1, 3)), rng.uniform(50.0, 120.0), snow=True)
-    lines = land.hills(stage, int(rng.integers(2, 4)), stage.horizon + 10.0, rng.uniform(200.0, 236.0), (236, 242, 250), 30.0)
+    lines = land.hills(
+        stage, int(rng.integers(2, 4)), stage.horizon + 10.0, rng.uniform(200.0, 236.0), (236, 242, 250), 30.0
+    )
     plants.row(stage, lines[-1], "pine", int(rng.integers(0, 8)), (30.0, 96.0), stage.lit((62, 104, 100), 0.05))
     return ("a snowy field", "a snowy landscape", "a field of snow")
