@@ -157,7 +157,7 @@ def format_response(response: Response) -> bytes:
     )
 
 
-def new_challenge(  # noqa: PLR0917 - the fields in the order of the protocol
+def new_challenge(
     claim_id: bytes, Y: bytes, nonce: bytes | None, audience: str, prover: str | None, expires: datetime, random: bytes
 ) -> Challenge:
     """A challenge to whoever made the picture of ``claim_id``; ``random`` is 32 fresh random bytes.
