@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HEAD_REVISION",
     "database_faults",
+    "is_current",
     "is_missing",
     "migrate",
     "open_engine",
@@ -77,6 +78,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that sees one state of the database throughout."""
     with database_faults(), engine.begin() as connection:
         yield connection
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the schema is the newest that this program knows."""
+    return _revision(connection) == HEAD_REVISION
 
 
 def migrate(connection: Connection, revision: str = HEAD_REVISION) -> None:

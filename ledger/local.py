@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, insert, select
 
 from ledger import keys
-from ledger.database import is_missing, migrate, open_engine, reading, stored_data, writing
+from ledger.database import is_current, is_missing, migrate, open_engine, reading, stored_data, writing
 from ledger.models import Author, Leaf, Stamp
+from ledger.newest import check_not_older, read_newest, remember_newest
 from ledger.sequencer import append, begin, check_head, prepare, read_head
 from ledger.timestamping import MAX_STORED_TOKEN, fetch_token
 from provenance.errors import LedgerFault
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from ledger.sequencer import TreeHead
-    from provenance.checkpoint import NoteSigner
+    from provenance.checkpoint import Checkpoint, NoteSigner
 
 __all__ = ["MAX_RESULTS", "LocalLedger", "open_ledger"]
 
@@ -46,14 +47,18 @@ def open_ledger(location: str, *, create: bool) -> LocalLedger:
     _check_place(path, create=create, has_key=has_key)
     engine = open_engine(path)
     try:
-        with writing(engine) as connection:
-            migrate(connection)
-            head = read_head(connection) or _begin(connection, path, create=create)
+        with reading(engine) as connection:
+            head = read_head(connection) if is_current(connection) else None
+        if head is None:
+            with writing(engine) as connection:
+                migrate(connection)
+                head = read_head(connection) or _begin(connection, path, create=create)
         signer = keys.settle_key(path, head.origin)
         if create:
             keys.remember_own_log(signer.verifier_key)
+        seen = read_newest(path, signer.verifier_key)
         with reading(engine) as connection:
-            _check_stored(connection, signer)
+            _check_stored(connection, signer, seen)
     except BaseException:
         engine.dispose()
         raise
@@ -91,7 +96,9 @@ class LocalLedger:
         """Append entries in one transaction: all or none."""
         batch = [prepare(entry) for entry in entries]
         with writing(self._engine) as connection:
-            return append(connection, self._signer, batch)
+            logged, note = append(connection, self._signer, batch)
+        remember_newest(self._path, note)
+        return logged
 
     def head(self) -> TreeHead:
         """The newest tree, checked."""
@@ -194,9 +201,10 @@ def _begin(connection: Connection, path: Path, *, create: bool) -> TreeHead:
     return begin(connection, keys.make_pending_key(path))
 
 
-def _check_stored(connection: Connection, signer: NoteSigner) -> None:
+def _check_stored(connection: Connection, signer: NoteSigner, seen: Checkpoint | None) -> None:
     """The checks at opening: the head holds, and exactly its leaves are there. ``ledger fsck`` checks every byte."""
-    head, _ = check_head(connection, signer.verifier_key)
+    head, tree = check_head(connection, signer.verifier_key)
+    check_not_older(seen, head, tree)
     count, last = connection.execute(select(func.count(), func.max(Leaf.leaf_index)).select_from(Leaf)).one()
     if count != head.size or (count and last != head.size - 1):
         raise LedgerFault(f"ledger: {count} entries are stored, the checkpoint says {head.size}; entries were lost")

@@ -106,8 +106,10 @@ def check_head(connection: Connection, key: VerifierKey, *, lock: bool = False) 
     return head, tree
 
 
-def append(connection: Connection, signer: NoteSigner, batch: Sequence[Prepared]) -> list[LoggedEntry]:
+def append(connection: Connection, signer: NoteSigner, batch: Sequence[Prepared]) -> tuple[list[LoggedEntry], bytes]:
     """Log a batch, in its order; an entry whose claim is logged already, or twice in the batch, keeps its first index.
+
+    Returns one logged entry for each of the batch, and the checkpoint that holds them once this is committed.
 
     Raises:
         LedgerFault: the head does not check, or another writer was faster; the transaction must be rolled back.
@@ -120,11 +122,12 @@ def append(connection: Connection, signer: NoteSigner, batch: Sequence[Prepared]
             index = head.size + len(new)
             results[item.claim_id] = LoggedEntry(index, item.entry)
             new.append((index, item))
+    note = head.note
     if new:
         _insert(connection, tree, new)
         size = head.size + len(new)
-        _swap_head(connection, head, size, tree.root(size), signer)
-    return [results[item.claim_id] for item in batch]
+        note = _swap_head(connection, head, size, tree.root(size), signer)
+    return [results[item.claim_id] for item in batch], note
 
 
 def _logged(connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes, LoggedEntry]:
@@ -156,7 +159,7 @@ def lookup_columns(claim: Claim) -> dict[str, bytes]:
     }
 
 
-def _swap_head(connection: Connection, old: TreeHead, size: int, root: bytes, signer: NoteSigner) -> None:
+def _swap_head(connection: Connection, old: TreeHead, size: int, root: bytes, signer: NoteSigner) -> bytes:
     note = sign_checkpoint(old.origin, size, root, signer)
     result: CursorResult[tuple[object, ...]] = connection.execute(
         update(Head)
@@ -165,3 +168,4 @@ def _swap_head(connection: Connection, old: TreeHead, size: int, root: bytes, si
     )
     if result.rowcount != 1:
         raise LedgerFault("ledger: another writer was faster; nothing was logged, try again")
+    return note

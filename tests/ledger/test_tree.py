@@ -72,3 +72,29 @@ def test_a_batch_with_one_bad_entry_logs_nothing(ledger):
     with pytest.raises(InvalidError):
         ledger.submit_batch([make_entry(1), b"{}"])
     assert ledger.search() == []
+
+
+def test_the_head_is_swapped_only_from_the_state_that_was_read(ledger, path):
+    """Compare-and-swap, where no lock has kept another writer away."""
+    from dataclasses import replace
+
+    from ledger import keys, sequencer
+
+    ledger.submit(make_entry(1))
+    signer = keys.load_key(keys.key_path(path))
+    for stale in (replace(ledger.head(), size=0), replace(ledger.head(), root=bytes(32))):
+        with pytest.raises(LedgerFault, match="faster"), database.writing(ledger.engine) as connection:
+            sequencer._swap_head(connection, stale, 2, bytes(32), signer)
+    assert ledger.head().size == 1
+
+
+def test_two_writers_do_not_decide_on_one_state(ledger, path):
+    """The write lock is taken before the head is read, so the second writer waits; here it gives up at once."""
+    import sqlite3
+
+    with database.writing(ledger.engine) as connection:
+        connection.exec_driver_sql("SELECT size FROM head")
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
