@@ -201,6 +201,12 @@ def test_without_the_logs_key_nothing_opens(keys):
         open_note(PETER_NOTE, keys)
 
 
+@pytest.mark.parametrize("text", ["a\x00b\n", "a\r\n", "\x1b[2J\n", "\t\n"])
+def test_control_characters_are_refused_in_any_note(text):
+    with pytest.raises(EncodingError, match="control"):
+        open_note(sign_note(text, SIGNER), [KEY])
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -180,3 +180,13 @@ def test_appending_stores_each_complete_subtree_once_and_reads_little():
     assert reads < 100  # one left sibling for each inner node
     assert all(merkle.tree_root(node, size) == TREE_ROOTS[size] for size in range(101))
     assert len(stored) == sum(100 >> level for level in range(7))
+
+
+@pytest.mark.parametrize("size", [0, 31, 33, 64])
+def test_only_hashes_stand_in_a_path(size):
+    """A log that nobody knows may make up a root for a path of other bytes; it must not pass for a tree."""
+    leaf, other = LEAVES[0], b"x" * size
+    with pytest.raises(ForgedError, match="no hash"):
+        merkle.check_inclusion(leaf, 0, 2, [other], merkle.node_hash(leaf, other))
+    with pytest.raises(ForgedError, match="no hash"):
+        merkle.check_consistency(1, 2, leaf, merkle.node_hash(leaf, other), [other])
