@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.claim import read_shape, read_steps
-from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical
+from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical, parse_decimal
 from provenance.errors import EncodingError
 from provenance.hashing import Tag, tagged_hash
 
@@ -27,7 +27,7 @@ MAX_CALIBRATION_BYTES = 2**22
 """4 MiB: mean and scale of 2^17 coefficients as hex of float32, with room."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Whitening:
     """Mean and inverse scale of each DCT coefficient of a model's latents, float32 (C, H, W)."""
 
@@ -69,7 +69,9 @@ def calibration_id(data: bytes) -> bytes:
 
 def format_calibration(calibration: Calibration) -> bytes:
     """Canonical bytes of a calibration."""
-    measured: Json = parse_canonical(calibration.measured.encode(), "calibration: measured")
+    measured: Json = parse_canonical(
+        calibration.measured.encode(), "calibration: measured", limit=MAX_CALIBRATION_BYTES
+    )
     return canonical(
         {
             "kind": "calibration",
@@ -102,7 +104,7 @@ def parse_calibration(data: bytes) -> Calibration:
         with fields.object("whitening") as whitening:
             mean, scale = _array(whitening, "mean", shape), _array(whitening, "scale", shape)
         with fields.object("thresholds") as limits:
-            thresholds = Thresholds(float(limits.decimal("accept")), float(limits.decimal("reject")))
+            thresholds = Thresholds(_float(limits, "accept"), _float(limits, "reject"))
         if not 0.0 < thresholds.accept < thresholds.reject:
             raise EncodingError("calibration: thresholds must satisfy 0 < accept < reject")
         if not (scale > 0.0).all():
@@ -115,6 +117,14 @@ def parse_calibration(data: bytes) -> Calibration:
             thresholds=thresholds,
             measured=canonical(fields.take("measured")).decode(),  # type: ignore[arg-type]
         )
+
+
+def _float(fields: Fields, name: str) -> float:
+    text = fields.take(name)
+    value = float(parse_decimal(text, f"{fields.what}: {name}"))
+    if decimal_string(value) != text:
+        raise EncodingError(f"{fields.what}: {name} must be the shortest decimal of a float64")
+    return value
 
 
 def _array(fields: Fields, name: str, shape: tuple[int, int, int]) -> NDArray[np.float32]:

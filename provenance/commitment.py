@@ -29,11 +29,14 @@ def seed(Y: bytes, index: int = 0) -> bytes:
     Raises:
         ValueError: Y is not 32 bytes or index is no u32.
     """
-    if len(Y) != 32:  # noqa: PLR2004 - the size of an x coordinate
-        raise ValueError("Y must be 32 bytes")
+    if len(Y) != 32 or not 0 <= index <= MAX_INDEX:  # noqa: PLR2004 - the size of an x coordinate
+        raise ValueError("Y must be 32 bytes and the index fit into 32 bits")
     return tagged_hash(Tag.SEED, Y + index.to_bytes(4, "big"))
 
 
 def wrong_seed(Y: bytes, j: int) -> bytes:
-    """The j-th seed that is certainly not the picture's own, for the comparison of step 9 (indices from the top)."""
+    """The j-th wrong seed for the comparison of step 9: indices from the top, which no honest series reaches.
+
+    A claim with so high an index is compared with itself, and step 9 then says that it proves nothing.
+    """
     return seed(Y, MAX_INDEX - j)

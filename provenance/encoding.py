@@ -55,9 +55,10 @@ MAX_INTEGER = 2**53 - 1
 """Largest magnitude that every JSON implementation keeps exact (RFC 8785 section 3.2.2.3)."""
 
 _INTEGER_DIGITS = 16
+_DECIMAL_DIGITS = 40
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{0,39}[1-9])?", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+["\\]?', re.DOTALL)  # takes an unfinished string as well: linear time
 
 
 def canonical(value: Json | Mapping[str, Json]) -> bytes:
@@ -142,18 +143,24 @@ def parse_hex(text: object, what: str, *, size: int | None = None, limit: int = 
 
 
 def decimal_string(value: float | Decimal | str) -> str:
-    """The one spelling of a finite number: shortest decimal that reads back to it, no exponent, no trailing zero.
+    """The one spelling of a finite number, exactly: no exponent, no trailing zero. Of a float, the shortest decimal.
 
     Raises:
         EncodingError: NaN, infinity, or a magnitude that needs more than 40 digits on a side.
     """
     try:
-        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    except InvalidOperation as error:
-        raise EncodingError(f"not a number: {value!r}") from error
+        number = Decimal(float.__repr__(value)) if isinstance(value, float) else Decimal(value)
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise EncodingError(f"not a number: {value!r:.60}") from error
     if not number.is_finite():
-        raise EncodingError(f"not a finite number: {value!r}")
-    text = format(number.normalize(), "f") if number else "0"
+        raise EncodingError(f"not a finite number: {value!r:.60}")
+    if not number:
+        return "0"
+    if abs(number.adjusted()) > _DECIMAL_DIGITS:  # before it is written out: 1E+999999 would fill the memory
+        raise EncodingError(f"number {value!r:.60} needs more than {_DECIMAL_DIGITS} digits on a side of the point")
+    text = format(number, "f")  # never normalize(): that rounds to the context's 28 digits
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
     parse_decimal(text, "number")
     return text
 
@@ -260,7 +267,7 @@ class Fields:
 
 
 def _check_model(value: object, depth: int) -> None:
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(value, dict | list | tuple):
         raise EncodingError(f"nested deeper than {MAX_DEPTH}")
     if isinstance(value, str):
         _check_string(value)

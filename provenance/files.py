@@ -21,7 +21,7 @@ def read_bounded(path: str | os.PathLike[str], what: str, *, limit: int) -> byte
         LimitError: it is larger; nothing beyond the limit is read.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise UsageError(f"{what}: {path} is not a regular file")
             data = file.read(limit + 1)
@@ -39,12 +39,18 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         OutputError: the folder is missing or not writable, or the file exists and may not be replaced.
     """
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):  # noqa: PTH112 - unlike Path.is_dir, never raises
         raise OutputError(f"{target} is a folder; name a file")
-    if target.exists() and not overwrite:
+    if os.path.lexists(target) and not overwrite:  # a broken link is in the way as well
         raise OutputError(f"{target} exists; choose another name or pass --force")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.stat(target)  # noqa: PTH116 - finds names that are too long for this file system
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
     except OSError as error:
         raise OutputError(f"cannot write to {target.parent}: {error.strerror or error}") from error
     os.close(handle)
@@ -60,7 +66,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644
     target = Path(path)
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(data)
@@ -69,10 +75,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644
         if overwrite:
             os.replace(temporary, target)  # noqa: PTH105 - the atomic call by its own name
         else:
-            os.link(temporary, target)  # refuses an existing name, unlike rename
-            Path(temporary).unlink()
+            _move_to_new(temporary, target)
         temporary = None
-        _sync_folder(target.parent)
     except FileExistsError as error:
         raise OutputError(f"{target} exists; choose another name or pass --force") from error
     except OSError as error:
@@ -81,11 +85,37 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644
         if temporary is not None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
+    _sync_folder(target.parent)
+
+
+def _move_to_new(temporary: str, target: Path) -> None:
+    """Rename, but refuse an existing name."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as FAT: take the name, then replace what it holds
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(temporary, target)  # noqa: PTH105 - the atomic call by its own name
+    else:
+        Path(temporary).unlink()
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # The file is whole and in its place. That some file systems cannot sync a folder must not turn that into a failure.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _prefix(target: Path) -> str:
+    """Of temporaries: 40 characters of the name at most, so that a long name does not become too long."""
+    return f".{target.name[:40]}."
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a pipe that nobody writes to would hang before it can be refused."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from provenance.errors import OutputError
+from provenance.errors import OutputError, UsageError
 
 __all__ = ["Home", "find_home"]
 
@@ -61,10 +61,17 @@ class Home:
 
 
 def find_home() -> Home:
-    """``SEEDPROOF_HOME`` when set, else the XDG directories."""
+    """``SEEDPROOF_HOME`` when set, else the XDG directories.
+
+    Raises:
+        UsageError: SEEDPROOF_HOME starts with the ~ of an unknown user.
+    """
     root = os.environ.get("SEEDPROOF_HOME")
     if root:
-        base = Path(root).expanduser().absolute()
+        try:
+            base = Path(root).expanduser().absolute()
+        except RuntimeError as error:  # "~somebody" who is no user here
+            raise UsageError(f"SEEDPROOF_HOME: no such home: {root}") from error
         return Home(base / "config", base / "data", base / "state")
     return Home(
         platformdirs.user_config_path("seedproof"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,7 @@ def relative_steps(latent: NDArray[np.float32], fraction: float) -> tuple[Decima
 
 def step_array(steps: Sequence[Decimal]) -> NDArray[np.float32]:
     """Steps as float32 (C, 1, 1): each the float32 nearest to its decimal."""
-    return np.array([float(step) for step in steps], np.float32).reshape(-1, 1, 1)
+    return np.array([_nearest(step) for step in steps], np.float32).reshape(-1, 1, 1)
 
 
 def quantise(latent: NDArray[np.float32], steps: Sequence[Decimal]) -> NDArray[np.int16]:
@@ -53,7 +54,8 @@ def quantise(latent: NDArray[np.float32], steps: Sequence[Decimal]) -> NDArray[n
     """
     if latent.ndim != 3 or latent.shape[0] != len(steps):  # noqa: PLR2004 - C, H, W
         raise ValueError(f"a latent of shape {latent.shape} does not fit {len(steps)} steps")
-    scaled = np.rint(latent.astype(np.float32) / step_array(steps))
+    with np.errstate(over="ignore"):
+        scaled = np.rint(latent.astype(np.float32) / step_array(steps))
     if not np.isfinite(scaled).all():
         raise ValueError("the latent holds NaN or infinity")
     if scaled.min() < _INT16.min or scaled.max() > _INT16.max:
@@ -85,3 +87,10 @@ def cell_distance(latent: NDArray[np.float32], integers: NDArray[np.int16], step
         excess = np.maximum(offset - 0.5, 0.0)
         distance = float(np.sqrt(np.mean(np.square(excess))))
     return distance if np.isfinite(distance) else float("inf")
+
+
+def _nearest(step: Decimal) -> np.float32:
+    """The nearest float32, ties to even. The way through float64 rounds twice, so its neighbours are compared."""
+    guess = np.float32(float(step))
+    near = (guess, np.nextafter(guess, np.float32(0)), np.nextafter(guess, np.float32(np.inf)))
+    return min(near, key=lambda value: abs(Fraction(float(value)) - Fraction(step)))

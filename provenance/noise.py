@@ -55,6 +55,8 @@ def gaussian(seed: bytes, shape: Sequence[int], *, stream: int = 0) -> NDArray[n
     count = prod(shape)
     if len(seed) != _SEED_BYTES or count > MAX_STREAM_VALUES or min(shape, default=0) < 1:
         raise ValueError("noise needs a 32-byte seed and a shape of at most 2^27 values")
+    if not 0 <= stream < 2**96:
+        raise ValueError("the number of a noise stream must fit into 96 bits")
     table = _table()
     key_stream = Cipher(ChaCha20(seed, bytes(4) + stream.to_bytes(12, "little")), mode=None).encryptor()
     values = np.empty(count, np.float32)

@@ -23,7 +23,13 @@ def open_ledger(location: str, *, create: bool) -> Ledger:
     """
     scheme = location.partition("://")[0] if "://" in location else "local"
     for point in entry_points(group="seedproof.ledgers", name=scheme):
-        ledger: Ledger = point.load()(location, create=create)
+        try:
+            opener = point.load()
+        except (ImportError, AttributeError) as error:
+            raise EnvironmentFault(
+                f"the package that opens {location!r} is damaged ({error}); install it again"
+            ) from error
+        ledger: Ledger = opener(location, create=create)
         return ledger
     raise EnvironmentFault(f"no installed package opens a ledger at {location!r}; a path of a local log would do")
 

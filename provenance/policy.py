@@ -13,6 +13,7 @@ A calibration with digest D is read from ``calibrations/D.json`` beside the poli
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ from provenance.files import read_bounded
 from provenance.note import VerifierKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from provenance.home import Home
 
@@ -80,8 +82,9 @@ class Policy:
         )
 
     def with_own_log(self, verifier_key: str) -> Policy:
-        """This policy, and one log known to be run by its own user."""
-        return replace(self, logs=(*self.logs, LogTrust(VerifierKey.parse(verifier_key), independent=False)))
+        """This policy, and one log known to be run by its own user, whatever else is said about it."""
+        key = VerifierKey.parse(verifier_key)
+        return replace(self, logs=(*(t for t in self.logs if t.key != key), LogTrust(key, independent=False)))
 
 
 def default_policy() -> Policy:
@@ -107,16 +110,16 @@ def load_policy(home: Home) -> Policy:
         InvalidError, UsageError: a file of his cannot be read; the message names it.
     """
     policy = default_policy()
-    if home.policy.exists():
+    own = _read_if_there(home.policy, "policy", MAX_CALIBRATION_BYTES)
+    if own is not None:
         folder = home.policy.parent / "calibrations"
-        policy = policy.joined(
-            parse_policy(
-                read_bounded(home.policy, "policy", limit=MAX_CALIBRATION_BYTES),
-                lambda name: read_bounded(folder / name, "calibration", limit=MAX_CALIBRATION_BYTES),
+        with _naming(home.policy):
+            policy = policy.joined(
+                parse_policy(own, lambda name: read_bounded(folder / name, "calibration", limit=MAX_CALIBRATION_BYTES))
             )
-        )
-    if home.own_logs.exists():
-        for line in read_bounded(home.own_logs, "own logs", limit=65_536).decode("utf-8", "replace").splitlines():
+    lines = _read_if_there(home.own_logs, "own logs", 65_536) or b""
+    with _naming(home.own_logs):
+        for line in lines.decode("utf-8", "replace").splitlines():
             if line.strip():
                 policy = policy.with_own_log(line.strip())
     return policy
@@ -141,6 +144,8 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
             calibration = parse_calibration(content)
             if calibration.model != digest:
                 raise InvalidError(f"{where}: calibration {pin.hex()[:16]} belongs to another model")
+            if calibration.shape in calibrations:
+                raise InvalidError(f"{where}: two calibrations for one latent shape")
             calibrations[calibration.shape] = calibration
         return ModelTrust(name, digest, calibrations)
 
@@ -158,9 +163,31 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
 
     with Fields(parse_json(data, "policy", limit=MAX_CALIBRATION_BYTES), "policy") as fields:
         fields.version("policy")
+        models = fields.array("models", model, limit=_MAX_ITEMS)
+        by_digest = {trust.digest: trust for trust in models}
+        if len(by_digest) != len(models):
+            raise EncodingError("policy: a model stands twice")
         return Policy(
-            {trust.digest: trust for trust in fields.array("models", model, limit=_MAX_ITEMS)},
+            by_digest,
             fields.array("logs", log, limit=_MAX_ITEMS),
             fields.array("timestamp_authorities", pem, limit=_MAX_ITEMS),
             fields.array("c2pa_anchors", pem, limit=_MAX_ITEMS),
         )
+
+
+def _read_if_there(path: Path, what: str, limit: int) -> bytes | None:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:  # it may be there: reading tells what is wrong
+        pass
+    return read_bounded(path, what, limit=limit)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InvalidError as error:
+        raise type(error)(f"{path}: {error}") from error

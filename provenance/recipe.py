@@ -6,7 +6,6 @@ libraries, threads) is the environment: kept beside, unhashed, and no excuse.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,17 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from provenance.claim import MAX_PARENTS, digest_item, read_shape, read_steps
-from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical, parse_json
-from provenance.errors import EncodingError, SealedError, UnsupportedVersionError
+from provenance.display import require_plain_text
+from provenance.encoding import (
+    MAX_DOCUMENT_BYTES,
+    Fields,
+    Json,
+    canonical,
+    decimal_string,
+    parse_canonical,
+    parse_json,
+)
+from provenance.errors import EncodingError, InvalidError, LimitError, SealedError, UnsupportedVersionError
 from provenance.hashing import Tag, tagged_hash
 
 if TYPE_CHECKING:
@@ -121,13 +129,17 @@ def recipe_digest(recipe: Recipe) -> bytes:
 
 
 def format_recipe(recipe: Recipe) -> bytes:
-    """Canonical bytes of a recipe."""
+    """Canonical bytes of a recipe.
+
+    Raises:
+        LimitError: longer than a reader takes; only a prompt can be that long.
+    """
     prompt: Json
     if isinstance(recipe.prompt, bytes):
         prompt = {"sealed": recipe.prompt.hex()}
     else:
         prompt = {"text": recipe.prompt.text, "negative": recipe.prompt.negative}
-    return canonical(
+    data = canonical(
         {
             "kind": "recipe",
             "v": 1,
@@ -155,6 +167,9 @@ def format_recipe(recipe: Recipe) -> bytes:
             "parents": [parent.hex() for parent in recipe.parents],
         }
     )
+    if len(data) > MAX_RECIPE_BYTES:
+        raise LimitError(f"recipe: {len(data)} bytes are more than the limit of {MAX_RECIPE_BYTES}; shorten the prompt")
+    return data
 
 
 def parse_recipe(data: bytes) -> Recipe:
@@ -189,8 +204,12 @@ def parse_recipe(data: bytes) -> Recipe:
 
 
 def format_opening(opening: Opening) -> bytes:
-    """Canonical bytes of an opening: what the commitment hashes."""
-    return canonical(
+    """Canonical bytes of an opening: what the commitment hashes.
+
+    Raises:
+        LimitError: longer than a reader takes.
+    """
+    data = canonical(
         {
             "kind": "opening",
             "v": 1,
@@ -199,6 +218,9 @@ def format_opening(opening: Opening) -> bytes:
             "negative": opening.prompt.negative,
         }
     )
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise LimitError(f"opening: {len(data)} bytes are more than {MAX_DOCUMENT_BYTES}; shorten the prompt")
+    return data
 
 
 def parse_opening(data: bytes) -> Opening:
@@ -223,9 +245,7 @@ def seal(opening: Opening, key: bytes, index: int) -> bytes:
 
     One nonce per index is safe: the key is derived afresh for every work.
     """
-    plain = format_opening(opening) + b"\x80"
-    plain += bytes(-len(plain) % _PAD)
-    return ChaCha20Poly1305(key).encrypt(index.to_bytes(12, "little"), plain, opening_commitment(opening))
+    return ChaCha20Poly1305(key).encrypt(index.to_bytes(12, "little"), _padded(opening), opening_commitment(opening))
 
 
 def open_sealed(sealed: bytes, key: bytes, index: int, commitment: bytes) -> Opening:
@@ -233,28 +253,34 @@ def open_sealed(sealed: bytes, key: bytes, index: int, commitment: bytes) -> Ope
 
     Raises:
         SealedError: another key, damaged bytes, or an opening that is not the committed one.
+        UnsupportedVersionError: an opening of a newer program.
     """
     try:
         plain = ChaCha20Poly1305(key).decrypt(index.to_bytes(12, "little"), sealed, commitment)
     except (InvalidTag, ValueError) as error:
         raise SealedError("the sealed prompt does not open with this master secret") from error
-    body, mark, _ = plain.rpartition(b"\x80")
-    if not mark:
-        raise SealedError("the sealed prompt has no padding mark")
-    opening = parse_opening(body)
-    if opening_commitment(opening) != commitment:
-        raise SealedError("the sealed prompt is not the one that the recipe commits to")
+    try:
+        opening = parse_opening(plain.rpartition(b"\x80")[0])
+    except InvalidError as error:
+        raise SealedError(f"the sealed prompt opens, but to no opening: {error}") from error
+    if opening_commitment(opening) != commitment or _padded(opening) != plain:
+        raise SealedError("the sealed prompt is not the one that the recipe commits to, or not padded as it must be")
     return opening
+
+
+def _padded(opening: Opening) -> bytes:
+    plain = format_opening(opening) + b"\x80"
+    return plain + bytes(-len(plain) % _PAD)
 
 
 def _check_algorithm(fields: Fields) -> None:
     with fields:
         identifier = fields.text("id", limit=100)
         version = fields.integer("v")
-    if identifier != "text-to-image" or version != 1:
-        raise UnsupportedVersionError(
-            f"recipe: algorithm {identifier!r} version {version} is not known to this program; update seedproof"
-        )
+        if identifier != "text-to-image" or version != 1:  # before unknown fields: a newer algorithm may have more
+            raise UnsupportedVersionError(
+                f"recipe: algorithm {identifier!r} version {version} is not known to this program; update seedproof"
+            )
 
 
 def _check_version(fields: Fields, what: str) -> None:
@@ -277,7 +303,7 @@ def _read_noise_and_latent(fields: Fields) -> tuple[bytes, tuple[int, int, int],
 def _read_model(fields: Fields) -> Model:
     with fields:
         return Model(
-            name=_printable(fields.text("name", limit=200, low=1), fields.what),
+            name=_name(fields, "name", 200),
             digest=fields.binary("digest", size=32),
             components=fields.array("components", _component, limit=32, low=1),
         )
@@ -285,12 +311,12 @@ def _read_model(fields: Fields) -> Model:
 
 def _component(value: object, where: str) -> Component:
     with Fields(value, where) as fields:
-        return Component(_printable(fields.text("name", limit=100, low=1), where), fields.binary("digest", size=32))
+        return Component(_name(fields, "name", 100), fields.binary("digest", size=32))
 
 
 def _read_scheduler(fields: Fields) -> Scheduler:
     with fields:
-        name = _printable(fields.text("class", limit=100, low=1), fields.what)
+        name = _name(fields, "class", 100)
         config = fields.take("config")
     if not isinstance(config, dict):
         raise EncodingError("recipe: scheduler: config must be an object")
@@ -314,7 +340,5 @@ def _checked_prompt(fields: Fields) -> Prompt:
     return Prompt(fields.text("text", limit=MAX_PROMPT), fields.text("negative", limit=MAX_PROMPT))
 
 
-def _printable(text: str, where: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text):
-        raise EncodingError(f"{where}: a name holds control characters")
-    return text
+def _name(fields: Fields, field: str, limit: int) -> str:
+    return require_plain_text(fields.text(field, limit=limit), f"{fields.what}: {field}", limit=limit)

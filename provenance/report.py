@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -115,7 +116,10 @@ class Report:
         return _EXIT[self.verdict]
 
     def to_json(self) -> dict[str, object]:
-        """The documented JSON form (docs/report.md). Figures may have fractions: a report is not hashed."""
+        """The documented JSON form (docs/report.md). Figures may have fractions: a report is not hashed.
+
+        JSON has no infinity and no NaN: such a figure is null.
+        """
         return {
             "version": REPORT_VERSION,
             "verdict": str(self.verdict),
@@ -130,8 +134,12 @@ class Report:
                     "name": check.name,
                     "status": str(check.status),
                     "detail": check.detail,
-                    "figures": dict(check.figures),
+                    "figures": {name: _finite(figure) for name, figure in check.figures.items()},
                 }
                 for check in self.checks
             ],
         }
+
+
+def _finite(figure: Figure) -> Figure:
+    return None if isinstance(figure, float) and not math.isfinite(figure) else figure

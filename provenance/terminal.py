@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+
 import click
 
 __all__ = ["ProgressLine", "fail", "note", "printable", "write_json"]
@@ -33,8 +34,10 @@ def note(message: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on stdout. What could move a cursor or reorder text is escaped, as JSON allows in strings."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    hidden = {c for c in set(text) if c != "\n" and unicodedata.category(c) in _HIDDEN}
+    click.echo(text.translate({ord(c): json.dumps(c)[1:-1] for c in hidden}))
 
 
 class ProgressLine:
