@@ -15,8 +15,8 @@ __all__ = ["clouds", "paint_sky"]
 
 def paint_sky(stage: Stage) -> tuple[str, ...]:
     """Paint everything behind the land and return its words."""
+    stage.sheet.wash(0.0, SIZE, (stage.haze, stage.haze))
     stage.sheet.wash(0.0, max(stage.horizon + 16.0, 90.0), stage.sky)
-    stage.sheet.wash(max(stage.horizon + 16.0, 90.0), SIZE, (stage.haze, stage.haze))
     words: list[str] = []
     if stage.dark:
         words += _stars(stage)
