@@ -3,7 +3,7 @@
 Time is the processor time of this one thread, so a busy machine does not change the figures much; each is the best of
 several rounds. Run from the root of the repository::
 
-    python benchmarks/proof.py --json benchmarks/results/proof.json
+    python -m benchmarks.proof --json benchmarks/results/proof.json
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def main() -> None:
         print(f"{name:<28}{value:>12,.0f}{ratio:>13}{f'{target:,}' if target else '':>10}")
     if options.json is not None:
         report = {
-            "command": "python benchmarks/proof.py --json benchmarks/results/proof.json",
+            "command": "python -m benchmarks.proof --json benchmarks/results/proof.json",
             "machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "python": platform.python_version()},
             "versions": {name: version(name) for name in ("btclib-secp256k1", "py_ecc", "cryptography")},
             "clock": f"processor time of one thread, best of {ROUNDS} rounds of {SECONDS_A_ROUND} s",

@@ -27,10 +27,12 @@ MAX_PIXELS = 64 * 2**20
 MAX_SIDE = 32_768
 """Longest side, checked with MAX_PIXELS before anything is decompressed."""
 
-_PNG_ONCE = (b"IHDR", b"IEND", b"caBX", b"pHYs", b"tIME", b"eXIf")
+_PNG_ONCE = (b"IHDR", b"IEND", b"caBX", b"pHYs", b"tIME")
 _PNG_ALLOWED = frozenset({*_PNG_ONCE, b"IDAT", b"tEXt", b"zTXt", b"iTXt"})
-_WEBP_ALLOWED = frozenset({b"VP8X", b"VP8L", b"C2PA", b"EXIF", b"XMP "})
+_WEBP_ALLOWED = frozenset({b"VP8X", b"VP8L", b"C2PA", b"XMP "})
 _REFUSED = {
+    b"eXIf": "Exif data, which can rotate the picture",
+    b"EXIF": "Exif data, which can rotate the picture",
     b"PLTE": "a palette",
     b"tRNS": "transparency",
     b"gAMA": "gamma",
@@ -117,6 +119,9 @@ def _plain_png(chunks: Sequence[Chunk]) -> tuple[int, int, bytes]:
     if compression or filtering:
         raise EncodingError("picture: PNG with an unknown compression or filter method")
     _check_size(width, height)
+    for chunk in chunks:
+        if chunk.kind == b"pHYs" and chunk.body[:4] != chunk.body[4:8]:
+            raise EncodingError("picture: PNG with pixels that are not square is not canonical; viewers stretch it")
     places = [i for i, chunk in enumerate(chunks) if chunk.kind == b"IDAT"]
     if not places or places[-1] - places[0] + 1 != len(places):
         raise EncodingError("picture: PNG must have its IDAT chunks in one run")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from provenance.errors import UsageError
-from provenance.files import read_bounded
 from provenance.home import find_home
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["keystore_options", "unlock_author", "unlock_master", "words_options"]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
-
-_WORDS_LIMIT = 4096
 
 
 def keystore_options(command: Command) -> Command:
@@ -67,15 +63,10 @@ def unlock_author(
 
 def unlock_master(passphrase_file: Path | None, *, words: bool, words_file: Path | None) -> Master:
     """The master from the keystore, or from the 24 words: in a file, typed without echo, or piped in."""
+    from provenance.cli_words import read_words
     from provenance.master import master_from_words
-    from provenance.passphrase import ask_hidden
     from provenance.unlock import unlock
 
-    if words_file is not None:
-        text = read_bounded(words_file, "24 words", limit=_WORDS_LIMIT).decode("utf-8", "replace")
-        return master_from_words(text)
-    if words and not sys.stdin.isatty():
-        return master_from_words(sys.stdin.read(_WORDS_LIMIT))
-    if words:
-        return master_from_words(ask_hidden("24 words: ", advice="there is no terminal to ask on; pass --words-file"))
+    if words or words_file is not None:
+        return master_from_words(read_words(words_file))
     return unlock(find_home().keystore, passphrase_file).master

@@ -1,0 +1,86 @@
+"""The stored latent: bits a value, decibels, share of the file; and that picture = decode(stored latent), exactly.
+
+Two cases: the house model's own pictures, and a latent of SD-class size (4x64x64, standard normal: the worst case for the
+coder, since real latents are smoother) beside an ordinary 512x512 PNG. The peer is the source article, which stored
+about 100 KiB of latent in a file of 931 KiB (12 %).
+
+python -m benchmarks.latent --json benchmarks/results/latent.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import options, summary, write
+from generator.models import house_model, native_size
+from generator.runtime import load_runtime
+from provenance.latent import dequantise, quantise, relative_steps
+from provenance.noise import gaussian
+from provenance.pixels import encode_png
+from provenance.policy import default_policy
+from provenance.storedlatent import decode_latent, encode_latent
+
+PICTURES = 48
+SD_PNG_BYTES = 931 * 1024 * 512 * 512 // (640 * 640)
+"""The article's PNG, scaled from 640x640 to 512x512."""
+
+
+def main() -> None:
+    chosen = options("latent", __doc__).parse_args()
+    model = house_model()
+    runtime = load_runtime(model, device="cpu")
+    side = native_size(model.folder)
+    shape = runtime.latent_shape(side, side)
+    calibration = default_policy().models[model.identity.digest].calibrations[shape]
+    prompts = (Path(__file__).parent / "prompts.txt").read_text().splitlines()[:PICTURES]
+    bits, decibels, shares, exact = [], [], [], 0
+    for number, prompt in enumerate(prompts):
+        noise = gaussian(hashlib.sha256(f"latent {number}".encode()).digest(), shape)
+        latent = runtime.sample(noise[None], prompt, "", steps=12, guidance=2.0)[0]
+        integers = quantise(latent, calibration.steps)
+        stored = encode_latent(integers)
+        published = runtime.decode(dequantise(integers, calibration.steps)[None])[0]
+        again = runtime.decode(dequantise(decode_latent(stored), calibration.steps)[None])[0]
+        exact += bool((published == again).all())
+        plain = runtime.decode_float(latent[None])[0].astype(np.float64)
+        quantised = runtime.decode_float(dequantise(integers, calibration.steps)[None])[0]
+        decibels.append(-10 * math.log10(float(np.square(plain - quantised).mean())))
+        bits.append(8 * len(stored) / latent.size)
+        shares.append(len(stored) / len(encode_png(published)))
+    house = {
+        "shape": list(shape),
+        "pictures": PICTURES,
+        "bits_per_value": summary(bits),
+        "psnr_db_against_unquantised": summary(decibels, 2),
+        "share_of_png_without_manifest": summary(shares),
+        "decoded_exactly": f"{exact} of {PICTURES}",
+    }
+    sd_latent = gaussian(hashlib.sha256(b"sd").digest(), (4, 64, 64))
+    sd_bytes = len(encode_latent(quantise(sd_latent, relative_steps(sd_latent, 1 / 7.5))))
+    sd = {
+        "shape": [4, 64, 64],
+        "step": "standard deviation / 7.5",
+        "bits_per_value": round(8 * sd_bytes / sd_latent.size, 3),
+        "bytes": sd_bytes,
+        "share_of_article_sized_png": round(sd_bytes / SD_PNG_BYTES, 4),
+        "article_share": 0.12,
+        "psnr": "not measured: no SD-class decoder on this machine",
+    }
+    for name, part in (("house model", house), ("SD-class size", sd)):
+        print(name)
+        for key, value in part.items():
+            print(f"  {key:<30} {value}")
+    write(
+        chosen.json,
+        "python -m benchmarks.latent --json benchmarks/results/latent.json",
+        {"house": house, "sd_class": sd, "targets": {"bits_per_value": 5, "psnr_db": 48}},
+        ("torch", "numpy", "zstandard"),
+    )
+
+
+if __name__ == "__main__":
+    main()
