@@ -25,8 +25,8 @@ from ledger.database import stored_data
 from ledger.models import Author, Head, Leaf
 from ledger.tree import StoredTree
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
-from provenance.claim import MAX_ENTRY_BYTES, Claim, check_entry, claim_id, parse_entry
-from provenance.errors import LedgerFault, LimitError
+from provenance.claim import Claim, check_entry, claim_id, parse_entry
+from provenance.errors import LedgerFault
 from provenance.merkle import EMPTY_ROOT, leaf_hash
 from provenance.ports import LoggedEntry
 
@@ -63,8 +63,6 @@ def prepare(entry: bytes) -> Prepared:
     Raises:
         InvalidError: it is not canonical, too long, or a proof does not hold. UnsupportedVersionError: it is newer.
     """
-    if len(entry) > MAX_ENTRY_BYTES:
-        raise LimitError(f"log entry: {len(entry)} bytes are more than the limit of {MAX_ENTRY_BYTES}")
     parsed = parse_entry(entry)
     check_entry(parsed, second_opinion=False)
     return Prepared(entry, parsed.claim, claim_id(parsed.claim))

@@ -131,6 +131,28 @@ def test_a_head_signed_by_another_key_does_not_open(path):
         open_ledger(str(path), create=True)
 
 
+def test_a_head_set_back_to_an_older_tree_does_not_open(path):
+    """Size and root of six entries, which are those of the stored tree; but the checkpoint is not of six."""
+    from provenance.merkle import root
+
+    connection = sqlite3.connect(path)
+    hashes = [row[0] for row in connection.execute("SELECT leaf_hash FROM leaves ORDER BY leaf_index")]
+    connection.close()
+    edit(
+        path,
+        ("DELETE FROM leaves WHERE leaf_index = 6", ()),
+        ("UPDATE head SET size = 6, root = ?", (root(hashes[:6]),)),
+    )
+    with pytest.raises(LedgerFault, match="differ"):
+        open_ledger(str(path), create=True)
+
+
+def test_an_entry_moved_behind_the_head_does_not_open(path):
+    edit(path, ("UPDATE leaves SET leaf_index = 7 WHERE leaf_index = 2", ()))
+    with pytest.raises(LedgerFault, match="entries"):
+        open_ledger(str(path), create=True)
+
+
 def test_an_entry_put_in_behind_the_head_does_not_open(path):
     edit(
         path,

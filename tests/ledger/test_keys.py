@@ -114,6 +114,7 @@ def test_a_lost_database_does_not_begin_anew_under_its_key(ledger, path, remains
     for create in (True, False):
         with pytest.raises(LedgerFault, match="restore"):
             open_ledger(str(path), create=create)
+        assert (path.read_bytes() if path.exists() else None) == remains, "nothing may be begun in its place"
 
 
 def test_a_database_emptied_of_its_tables_does_not_begin_anew(ledger, path):
@@ -140,6 +141,15 @@ def test_a_pending_key_of_a_durable_log_is_settled(ledger, path):
     again.close()
     assert file.exists()
     assert not file.with_name("ledger.db.key.new").exists()
+
+
+def test_a_pending_key_of_another_log_is_not_settled(ledger, path):
+    ledger.close()
+    keys.key_path(path).unlink()
+    keys.make_pending_key(path)
+    with pytest.raises(LedgerFault, match="missing"):
+        open_ledger(str(path), create=True)
+    assert not keys.key_path(path).exists()
 
 
 def test_a_pending_key_that_signed_nothing_is_replaced(path):
