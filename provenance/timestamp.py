@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -129,10 +130,13 @@ def _sequence(content: bytes) -> bytes:
 def _refusing(family: type[SeedproofError], what: str) -> Iterator[None]:
     """Whatever the libraries throw at a hostile token becomes ``family``; our own errors and interrupts pass.
 
-    Rust's panics reach Python as a BaseException of their own class.
+    Rust's panics reach Python as a BaseException of their own class. Warnings about odd certificates (a serial number
+    that is not positive) are not for the user's terminal: what matters about a certificate is checked.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except SeedproofError:
         raise
     except BaseException as error:
