@@ -281,3 +281,18 @@ def test_a_file_cut_short_is_refused(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(LedgerFault):
         open_ledger(str(path), create=True)
+
+
+def test_the_audit_counts_entries_behind_the_head(path):
+    """Put in while the log was open, so that opening could not refuse it."""
+    ledger = open_ledger(str(path), create=False)
+    edit(
+        path,
+        (
+            "INSERT INTO leaves SELECT 7, entry, leaf_hash, ?, commitment, pixels, latent FROM leaves WHERE leaf_index = 0",
+            (bytes(32),),
+        ),
+    )
+    found = audit.check_log(ledger.engine, VerifierKey.parse(ledger.verifier_key))
+    assert found == ["8 entries are stored, the checkpoint says 7"]
+    ledger.close()
