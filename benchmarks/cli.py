@@ -23,7 +23,8 @@ from provenance.cli import main
 try:
     main(["verify", sys.argv[1], "--quick", "--json"])
 finally:
-    heavy = sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "diffusers", "transformers", "sqlalchemy"})
+    wanted = {"torch", "diffusers", "transformers", "sqlalchemy"}
+    heavy = sorted({name.partition(".")[0] for name in sys.modules} & wanted)
     print("heavy modules:", heavy, file=sys.stderr)
 """
 

@@ -149,7 +149,8 @@ def main() -> None:
             file.write(json.dumps(rows[number]) + "\n")
         row = rows[number]
         print(
-            f"{number + 1:>3}/{len(prompts)} whitened {row['whitened_cosine']:.3f} inversion {row['inversion_cosine']:.3f}"
+            f"{number + 1:>3}/{len(prompts)}"
+            f" whitened {row['whitened_cosine']:.3f} inversion {row['inversion_cosine']:.3f}"
             f" honest {max(row['honest_distance'].values()):.4f} wrong {min(row['wrong_distance']):.2f}  {prompt}",
             flush=True,
         )

@@ -1,14 +1,14 @@
 """Measure what a verifier needs to know about a model: whitening, quantisation steps, thresholds.
 
-*Whitening*: one mean and one scale for each DCT coefficient of the latent. The scale is the slope of the best linear guess
-of the noise coefficient from the latent coefficient (a Wiener gain), estimated over many seeds and prompts. Any public
-scale leaves the false-accept rate exact; this one makes the right seed stand out most.
+*Whitening*: one mean and one scale for each DCT coefficient of the latent. The scale is the slope of the best linear
+guess of the noise coefficient from the latent coefficient (a Wiener gain), estimated over many seeds and prompts. Any
+public scale leaves the false-accept rate exact; this one makes the right seed stand out most.
 
 *Steps*: one for each channel, so that every channel adds the same error to the decoded picture (reverse water-filling)
 and the sum lies at the target PSNR against the decoding of the unquantised latent.
 
-*Thresholds*: distances of honest repeats under other thread counts, batch sizes and oneDNN on or off, against
-distances of wrong seeds. Accept is twice the worst honest one; reject the geometric mean of accept and the nearest wrong one.
+*Thresholds*: distances of honest repeats under other thread counts, batch sizes and oneDNN on or off, against distances
+of wrong seeds. Accept is twice the worst honest one; reject the geometric mean of accept and the nearest wrong one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From a prompt to a claimed, logged and signed picture.
 
-The order: journal -> noise from the commitment -> latent -> quantise -> decode -> claim -> log -> receipt -> manifest ->
-signed file -> journal closed. A crash anywhere leaves either nothing or a journal record from which the same command goes on.
+The order: journal -> noise from the commitment -> latent -> quantise -> decode -> claim -> log -> receipt ->
+manifest -> signed file -> journal closed. A crash anywhere leaves either nothing, or a journal record from which the
+same command goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from provenance.commitment import commit, seed
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_prompt_key, derive_work
 from provenance.encoding import canonical, decimal_string
-from provenance.errors import LedgerFault
+from provenance.errors import EnvironmentFault, LedgerFault
 from provenance.files import check_writable, write_atomic
 from provenance.latent import dequantise, quantise, relative_steps
 from provenance.noise import gaussian
@@ -204,7 +205,10 @@ def _generate(
         progress=progress,
     )
     steps: Sequence[Decimal] = studio.calibrated_steps(shape) or relative_steps(latent, _DEFAULT_FRACTION)
-    integers = quantise(latent, steps)
+    try:
+        integers = quantise(latent, steps)
+    except ValueError as error:
+        raise EnvironmentFault(f"the model's latent cannot be stored: {error}; try --dtype float32") from error
     (rgb,) = runtime.decode(dequantise(integers, steps)[None])
     recipe = Recipe(
         model=studio.model.identity,

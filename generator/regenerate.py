@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from generator.models import HOUSE_MODEL, InstalledModel, open_model, scheduler_of
-from provenance.errors import InvalidError, MissingModelError
+from provenance.errors import InvalidError, MissingModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,11 @@ class DiffusersRegenerator:
 
             self._pipelines[key] = load_runtime(model, device="auto", dtype=dtype)
         pipeline = self._pipelines[key]
-        if pipeline.latent_shape(recipe.width, recipe.height) != recipe.shape:
+        try:
+            shape = pipeline.latent_shape(recipe.width, recipe.height)
+        except UsageError as error:
+            raise InvalidError("the model cannot make a picture of the recipe's size") from error
+        if shape != recipe.shape:
             raise InvalidError(f"the recipe's latent shape {recipe.shape} is not the model's for its picture size")
         if pipeline.max_tokens != recipe.max_tokens:
             raise InvalidError(

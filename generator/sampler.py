@@ -1,16 +1,17 @@
 """Samplers as pure loops over ``(velocity, x, sigmas)``: no noise of their own, no global state.
 
-``velocity(x, sigma)`` is the learned field dx/dsigma of a flow-matching model, x_sigma = (1 - sigma) data + sigma noise.
+``velocity(x, sigma)`` is the learned field dx/dsigma of a flow-matching model: x_sigma = (1 - sigma) data + sigma noise.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
-
-import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import torch
 
 __all__ = ["invert_flow_euler", "sample_flow_euler"]
 
@@ -33,7 +34,7 @@ def sample_flow_euler(
         The data sample, shape and dtype of ``x``.
     """
     total = len(sigmas) - 1
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         if progress is not None:
             progress(step, total)
         x = x + (following - sigma) * velocity(x, sigma)

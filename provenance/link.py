@@ -1,8 +1,7 @@
 """Steps 7 to 9: what links the seed to the picture, each with its own error statement.
 
-7 correlation needs arithmetic alone; 8 decoding and 9 regeneration need the model and come through the Regenerator port.
-Only regeneration decides
-"authentic": correlation can be forged by injecting noise at 38 to 45 dB.
+7 correlation needs arithmetic alone; 8 decoding and 9 regeneration need the model and come through the Regenerator
+port. Only regeneration decides "authentic": correlation can be forged by injecting noise at 38 to 45 dB.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from provenance.assertion import parse_assertion
 from provenance.claim import Entry, claim_id, parse_claim
 from provenance.commitment import seed
 from provenance.errors import (
+    EnvironmentFault,
     ForgedError,
     InvalidError,
     MissingModelError,
@@ -86,7 +87,8 @@ def verify(data: bytes, request: Request) -> Report:
 
     Raises:
         EnvironmentFault: this machine cannot tell: an unknown version, a missing model under INSIST, no ledger under
-            ``require_fresh``, or two curve implementations that disagree. Every other outcome is a Report.
+            ``require_fresh``, or two curve implementations that disagree.
+        SealedError: the opening that was given opens another prompt. Every other outcome is a Report.
     """
     checks: list[Check] = []
     try:
@@ -116,7 +118,14 @@ def verify(data: bytes, request: Request) -> Report:
     checks.append(_check_seed(claim, recipe))
     _add_container_warning(checks, container, claim, assertion)
     broken = [check for check in checks if check.status is Status.FAIL]
-    links = _check_links(checks, subject, request) if subject is not None and not broken else {}
+    links: dict[int, Link] = {}
+    if subject is not None and not broken:
+        links = _check_links(checks, subject, request)
+    else:
+        if request.depth is Depth.INSIST and not broken:
+            raise EnvironmentFault("cannot regenerate: no latent is stored in the file to compare with")
+        reason = f"step {broken[0].step} failed" if broken else "no latent is stored in the file"
+        checks.extend(Check(step, Status.SKIP, reason) for step in (7, 8, 9))
     checks.append(check_logged(assertion.receipt, _entry(claim, assertion), request.policy, request.now))
     checks.append(check_rivals(_entry(claim, assertion), request.ledger, require_fresh=request.require_fresh))
     checks.append(check_lineage(claim))
@@ -266,7 +275,11 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
             raise MissingModelError(f"cannot regenerate: {reason}")
         checks.extend(Check(step, Status.SKIP, reason) for step in (8, 9))
         return links
-    note(check_decoding(subject, regenerator))
+    try:
+        note(check_decoding(subject, regenerator))
+    except InvalidError as error:
+        checks.extend((Check(8, Status.FAIL, str(error)), Check(9, Status.SKIP, "step 8 failed")))
+        return links
     if prompt is None:
         if request.depth is Depth.INSIST:
             raise MissingModelError(f"cannot regenerate: {reason}")

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -64,7 +64,7 @@ class Bench:
     integers: np.ndarray
     rgb: np.ndarray
     nonce: bytes
-    terms: Terms = Terms()
+    terms: Terms = field(default_factory=Terms)
     index: int = 0
     receipt: bytes | None = None
     sealed: bytes | None = None
