@@ -1,8 +1,8 @@
 """The stored latent: bits a value, decibels, share of the file; and that picture = decode(stored latent), exactly.
 
-Two cases: the house model's own pictures, and a latent of SD-class size (4x64x64, standard normal: the worst case
-for the coder, since real latents are smoother) beside an ordinary 512x512 PNG. The peer is the source article, which stored
-about 100 KiB of latent in a file of 931 KiB (12 %).
+Two cases: the house model's own pictures, and a latent of SD-class size (4x64x64, standard normal: the worst case for
+the coder, since real latents are smoother) beside an ordinary 512x512 PNG. The peer is the source article, which
+stored about 100 KiB of latent in a file of 931 KiB (12 %).
 
 python -m benchmarks.latent --json benchmarks/results/latent.json
 """

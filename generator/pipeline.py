@@ -188,11 +188,12 @@ def load(folder: Path, *, device: torch.device, dtype: torch.dtype) -> FlowPipel
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise MissingModelError(f"the model in {folder} cannot be loaded: {reason}") from error
-    parts = [part.to(device).eval().requires_grad_(requires_grad=False) for part in (text, unet, decoder)]
-    for parameter in parts[1].parameters():
+    for part in (text, unet, decoder):
+        part.to(device).eval().requires_grad_(requires_grad=False)
+    for parameter in unet.parameters():
         if not bool(torch.isfinite(parameter).all()):
             raise InvalidError(f"the model in {folder} holds NaN or infinite weights")
-    return FlowPipeline(tokenizer, *parts, shift=float(scheduler.get("shift", 1.0)))
+    return FlowPipeline(tokenizer, text, unet, decoder, shift=float(scheduler.get("shift", 1.0)))
 
 
 def _check_classes(folder: Path) -> None:

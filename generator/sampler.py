@@ -1,6 +1,7 @@
 """Samplers as pure loops over ``(velocity, x, sigmas)``: no noise of their own, no global state.
 
-``velocity(x, sigma)`` is the learned field dx/dsigma of a flow-matching model: x_sigma = (1 - sigma) data + sigma noise.
+``velocity(x, sigma)`` is the learned field dx/dsigma of a flow-matching model with
+x_sigma = (1 - sigma) data + sigma noise.
 """
 
 from __future__ import annotations

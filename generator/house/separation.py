@@ -119,9 +119,8 @@ def main() -> None:
     bar = threshold(int(np.prod(pipeline.latent_shape(128, 128))))
     print(f"threshold for 2^-128: {bar:.4f}; {len(prompts)} prompts, guidance {chosen.guidance}, {chosen.steps} steps")
     for name, values in vars(found).items():
-        print(
-            f"{name:15} mean {values.mean():.3f} min {values.min():.3f} max {values.max():.3f} above {(values > bar).mean():.0%}"
-        )
+        spread = f"mean {values.mean():.3f} min {values.min():.3f} max {values.max():.3f}"
+        print(f"{name:15} {spread} above {(values > bar).mean():.0%}")
     for prompt, *values in zip(prompts, found.whitened, found.inverted, found.wrong_latent, strict=True):
         print("{:45} whitened {:.3f} inverted {:.3f} nearest wrong latent {:.3f}".format(prompt, *values))
 

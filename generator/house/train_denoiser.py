@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
 from generator.house.schedule import Averages, Budget, Log, load_checkpoint, save_checkpoint
@@ -62,6 +63,7 @@ def train_denoiser(
     ids, empty = tokenise(tokenizer, captions[:count]).to(device), tokenise(tokenizer, [""])[0].to(device)
     text = build_text_encoder(tokenizer, settings).to(device)
     denoiser = build_denoiser(settings, latents["mean"].shape[1]).to(device)
+    denoiser.set_attn_processor(AttnProcessor())  # plain products: an eighth faster than fused attention at this size
     modules = nn.ModuleList([denoiser, text])
     optimiser = torch.optim.AdamW(
         modules.parameters(), settings["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-2, fused=True
