@@ -125,8 +125,9 @@ def test_a_stamped_receipt_proves_a_time(ledger):
         (encode_png(pixels()), UnprovedError),
         (make_work(1, who=master("bob")), UsageError),
         (make_work(1, who=master("bob"), anonymous=True), UsageError),
+        (make_work(1, author_of=master("bob")), UsageError),
     ],
-    ids=["unsigned", "another author's", "another's anonymous"],
+    ids=["unsigned", "another author's", "another's anonymous", "own seed under another's name"],
 )
 def test_only_own_claims_are_published(ledger, data, error):
     with pytest.raises(error):
@@ -156,9 +157,11 @@ class Liar:
 def test_a_log_that_lies_is_found_out(ledger, tmp_path):
     other = open_ledger(str(tmp_path / "other.db"), create=True)
     strange = other.submit(make_entry("strange"))
+    elsewhere = ledger.submit(make_entry("elsewhere"))
     mine = make_entry("mine")
     for answers in (
         {"submit": lambda _entry: strange},
+        {"submit": lambda _entry: elsewhere},
         {"submit": lambda _entry: strange, "receipt": other.receipt},
         {"receipt": other.receipt},
         {"receipt": lambda _index: b"{}"},
@@ -167,7 +170,7 @@ def test_a_log_that_lies_is_found_out(ledger, tmp_path):
     ):
         with pytest.raises(LedgerFault):
             submit_claim(Liar(ledger, **answers), mine)
-    assert submit_claim(ledger, mine)[0].index == 0
+    assert submit_claim(ledger, mine)[0].entry == mine
     other.close()
 
 

@@ -41,14 +41,17 @@ def recipe(nonce, who):
     )
 
 
-def make_work(number=0, *, who=None, anonymous=False, webp=False, log=None, title="hills.png"):
-    """Bytes of a signed picture; with ``log`` its claim is logged there and the receipt is inside."""
+def make_work(number=0, *, who=None, author_of=None, anonymous=False, webp=False, log=None, title="hills.png"):
+    """Bytes of a signed picture; with ``log`` its claim is logged there and the receipt is inside.
+
+    ``author_of``: the master whose author key claims it, when that is another one.
+    """
     who = who or master()
     nonce = bytes([number]) * 32
     generator = np.random.default_rng(number)
     integers = generator.integers(-20, 20, SHAPE).astype(np.int16)
     rgb = generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    secret, author_secret = derive_work(who, nonce), derive_author(who)
+    secret, author_secret = derive_work(who, nonce), derive_author(author_of or who)
     made = recipe(nonce, who)
     claim = make_claim(
         Y=commit(secret),
