@@ -105,7 +105,7 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
         raise UsageError(
             "wrong seeds come as close as honest repeats: this model's pictures do not depend on their seed"
         )
-    measured = {
+    measured: dict[str, Any] = {
         "environment": dict(runtime.environment()),
         "sampler": {"steps": plan.steps, "guidance": decimal_string(plan.guidance)},
         "pictures": {"whitening": plan.pictures, "honest": plan.honest, "wrong_seeds_each": _WRONG},
@@ -166,7 +166,7 @@ def honest_repeats(
         torch.set_num_threads(threads)
     batch = np.stack([noise] * 3)
     made["batch of 3"] = runtime.sample(batch, prompt, "", steps=plan.steps, guidance=float(plan.guidance))[1]
-    with torch.backends.mkldnn.flags(enabled=False):  # type: ignore[no-untyped-call]
+    with torch.backends.mkldnn.flags(enabled=False):
         made["oneDNN off"] = _run(runtime, plan, prompt, [noise])[0]
     return made
 

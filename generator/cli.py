@@ -18,6 +18,7 @@ from provenance.terminal import ProgressLine, note, write_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
+from functools import partial
 
     from generator.create import Created, Job
 
@@ -150,13 +151,7 @@ def create(
     try:
         for number, each in enumerate(jobs, 1):
             label = "sampling" if count == 1 else f"picture {number} of {count}"
-            made.append(
-                make(
-                    each,
-                    replace(studio, now=datetime.now(UTC)),
-                    lambda done, total, text=label: line(done, total, text),
-                )
-            )  # type: ignore[misc]
+            made.append(make(each, replace(studio, now=datetime.now(UTC)), partial(line, label=label)))
             line.clear()
             _tell(made[-1], each, ledger.location)
     finally:

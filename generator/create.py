@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from generator.journal import Begun, begin, finish, unfinished
-from provenance.authoring import Wrapping, make_claim, prove_claim, wrap
+from provenance.authoring import Wrapping, make_claim, prove_claim, submit_claim, wrap
 from provenance.claim import Claim, Terms, claim_id, format_entry, parse_entry
 from provenance.commitment import commit, seed
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_prompt_key, derive_work
 from provenance.encoding import canonical, decimal_string
-from provenance.errors import EnvironmentFault, LedgerFault
+from provenance.errors import EnvironmentFault
 from provenance.files import check_writable, write_atomic
 from provenance.latent import dequantise, quantise, relative_steps
 from provenance.noise import gaussian
@@ -139,15 +139,12 @@ def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None
         terms=job.terms,
     )
     entry = prove_claim(claim, secret, () if job.anonymous else (author_secret,))
-    logged = studio.ledger.submit(format_entry(entry))
-    stored = parse_entry(logged.entry)
-    if claim_id(stored.claim) != claim_id(claim):
-        raise LedgerFault(f"{studio.ledger.location} answered with another claim than the one submitted")
+    logged, receipt = submit_claim(studio.ledger, format_entry(entry))
     wrapping = Wrapping(
-        entry=stored,
+        entry=parse_entry(logged.entry),
         recipe=recipe,
         integers=integers,
-        receipt=studio.ledger.receipt(logged.index),
+        receipt=receipt,
         sealed=work.sealed,
         environment=studio.runtime.environment(),
         title=job.output.name if not job.anonymous else "picture",

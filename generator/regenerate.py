@@ -61,27 +61,27 @@ class DiffusersRegenerator:
 
     def decode(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (H, W, 3), decoded in float32 whatever the sampling dtype was."""
-        pipeline = self._pipeline(recipe, "float32")
-        return pipeline.decode(latent[None])[0]
+        (pixels,) = self._pipeline(recipe, "float32").decode(latent[None])
+        return pixels
 
     def regenerate(
         self, recipe: Recipe, prompt: Prompt, noises: Sequence[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
         """The final latent for each initial noise, one by one."""
         pipeline = self._pipeline(recipe, recipe.dtype)
-        return [
-            pipeline.sample(
+        made = []
+        for noise in noises:
+            made += pipeline.sample(
                 noise[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
-            )[0]
-            for noise in noises
-        ]
+            )
+        return made
 
     def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32]:
         """The initial noise that the sampler's ODE leads back to."""
-        pipeline = self._pipeline(recipe, recipe.dtype)
-        return pipeline.invert(
+        (noise,) = self._pipeline(recipe, recipe.dtype).invert(
             latent[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
-        )[0]
+        )
+        return noise
 
     def _find(self, recipe: Recipe) -> InstalledModel | None:
         if self._models is None:

@@ -34,8 +34,13 @@ _DIGEST_BYTES = 32
 
 @click.command(epilog="Example: seedproof publish hills.png --ledger gallery.db --stamp http://tsa.example/tsr")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--ledger", "location", metavar="PATH|URL", required=True, help="The log that takes the claim.")
-@click.option("--create", "begin", is_flag=True, help="Begin this log, as your own, where it is missing.")
+@click.option(
+    "--ledger",
+    "location",
+    metavar="PATH|URL",
+    required=True,
+    help="The log that takes the claim; a file that is missing becomes a new one of your own.",
+)
 @click.option(
     "--stamp", "authorities", multiple=True, metavar="URL", help="RFC 3161 authority that stamps the log's checkpoint."
 )
@@ -47,7 +52,6 @@ _DIGEST_BYTES = 32
 def publish(
     file: Path,
     location: str,
-    begin: bool,
     authorities: tuple[str, ...],
     cert: Path | None,
     key: Path | None,
@@ -67,7 +71,9 @@ def publish(
     if authorities and "://" in location:
         raise UsageError("--stamp is for local logs; a service has its own checkpoints stamped")
     secrets, credentials = unlock_author(passphrase_file, cert=cert, key=key)
-    opened = open_any(location, create=begin)
+    if "://" not in location and not Path(location).expanduser().exists():
+        note(f"{location} is missing: it becomes a new log of your own")
+    opened = open_any(location, create="://" not in location)
     try:
         made = publish_picture(
             data,

@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.assertion import parse_assertion
-from provenance.authoring import Wrapping, wrap
+from provenance.authoring import Wrapping, submit_claim, wrap
 from provenance.canonicalfile import read_plain
 from provenance.claim import Entry, claim_id, format_entry, parse_claim, parse_entry
 from provenance.commitment import commit
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_work
 from provenance.encoding import parse_json
-from provenance.errors import EncodingError, EnvironmentFault, InvalidError, LedgerFault, UnprovedError, UsageError
+from provenance.errors import EncodingError, EnvironmentFault, InvalidError, UnprovedError, UsageError
 from provenance.manifest import read_container
-from provenance.note import VerifierKey
 from provenance.pixels import media_type_of
 from provenance.policy import Policy
-from provenance.receipt import check_receipt, parse_receipt
 from provenance.recipe import parse_recipe
 from provenance.report import Verdict
 from provenance.storedlatent import decode_latent
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["Publication", "publish_picture", "submit_claim"]
+__all__ = ["Publication", "publish_picture"]
 
 
 @dataclass(frozen=True)
@@ -64,32 +62,6 @@ class _Work:
     title: str
 
 
-def submit_claim(
-    ledger: Ledger, entry: bytes, before_receipt: Callable[[], None] | None = None
-) -> tuple[LoggedEntry, bytes]:
-    """Log an entry and get its receipt, checked under the ledger's own key; both belong together in a manifest.
-
-    Where the claim was logged already, the entry of then comes back with the proofs of then: those are what the receipt
-    is about. ``before_receipt`` is called in between, for instance to have the checkpoint timestamped.
-
-    Raises:
-        InvalidError: the entry's proofs do not hold.
-        LedgerFault: the log cannot take it, or answered something else than was asked.
-    """
-    logged = ledger.submit(entry)
-    if before_receipt is not None:
-        before_receipt()
-    receipt = ledger.receipt(logged.index)
-    try:
-        same = claim_id(parse_entry(logged.entry).claim) == claim_id(parse_entry(entry).claim)
-        check = check_receipt(parse_receipt(receipt), logged.entry, [VerifierKey.parse(ledger.verifier_key)])
-    except InvalidError as error:
-        raise LedgerFault(f"{ledger.location}: its receipt does not hold: {error}") from error
-    if not same or not check.known or check.index != logged.index:
-        raise LedgerFault(f"{ledger.location}: answered about another claim, or in another log's name")
-    return logged, receipt
-
-
 def publish_picture(
     data: bytes,
     ledger: Ledger,
@@ -106,7 +78,7 @@ def publish_picture(
 
     Raises:
         UnprovedError: there is no claim of ours in it. InvalidError: it is not what it claims.
-        UsageError: it was made with another master secret. LedgerFault: see :func:`submit_claim`.
+        UsageError: it was made with another master secret. LedgerFault: see :func:`provenance.authoring.submit_claim`.
     """
     work = _read_work(data, now)
     secret = _own_secret(work.claim, master)

@@ -13,27 +13,30 @@ from typing import TYPE_CHECKING
 
 from provenance import proof
 from provenance.assertion import Assertion
-from provenance.claim import Claim, Entry, LatentRef, Output, Terms, claim_id, format_claim
+from provenance.claim import Claim, Entry, LatentRef, Output, Terms, claim_id, format_claim, parse_entry
 from provenance.credentials import leaf_der
 from provenance.derivation import derive_author
-from provenance.errors import UsageError
+from provenance.errors import InvalidError, LedgerFault, UsageError
 from provenance.hashing import Tag
 from provenance.latent import latent_digest
 from provenance.manifest_write import sign_picture
+from provenance.note import VerifierKey
 from provenance.pixels import pixel_digest
+from provenance.receipt import check_receipt, parse_receipt
 from provenance.recipe import Recipe, format_recipe, recipe_digest
 from provenance.storedlatent import encode_latent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from provenance.credentials import Credentials
     from provenance.master import Master
+    from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["Wrapping", "make_claim", "parse_terms", "prove_claim", "wrap"]
+__all__ = ["Wrapping", "make_claim", "parse_terms", "prove_claim", "submit_claim", "wrap"]
 
 _PERMISSION = {"yes": "allowed", "no": "notAllowed", "ask": "constrained"}
 
@@ -71,6 +74,32 @@ def prove_claim(claim: Claim, work_secret: bytes, author_secrets: tuple[bytes, .
         proof.prove(Tag.POSSESSION, work_secret, identifier),
         tuple(proof.prove(Tag.AUTHOR, secret, identifier) for secret in author_secrets),
     )
+
+
+def submit_claim(
+    ledger: Ledger, entry: bytes, before_receipt: Callable[[], None] | None = None
+) -> tuple[LoggedEntry, bytes]:
+    """Log an entry and get its receipt, checked under the ledger's own key; both belong together in a manifest.
+
+    Where the claim was logged already, the entry of then comes back with the proofs of then: those are what the receipt
+    is about. ``before_receipt`` is called in between, for instance to have the checkpoint timestamped.
+
+    Raises:
+        InvalidError: the entry's proofs do not hold.
+        LedgerFault: the log cannot take it, or answered something else than was asked.
+    """
+    logged = ledger.submit(entry)
+    if before_receipt is not None:
+        before_receipt()
+    receipt = ledger.receipt(logged.index)
+    try:
+        same = claim_id(parse_entry(logged.entry).claim) == claim_id(parse_entry(entry).claim)
+        check = check_receipt(parse_receipt(receipt), logged.entry, [VerifierKey.parse(ledger.verifier_key)])
+    except InvalidError as error:
+        raise LedgerFault(f"{ledger.location}: its receipt does not hold: {error}") from error
+    if not same or not check.known or check.index != logged.index:
+        raise LedgerFault(f"{ledger.location}: answered about another claim, or in another log's name")
+    return logged, receipt
 
 
 @dataclass(frozen=True)

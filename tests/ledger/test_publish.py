@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from ledger import cli
 from ledger.local import open_ledger
-from ledger.publish import publish_picture, submit_claim
+from ledger.publish import publish_picture
+from provenance.authoring import submit_claim
 from provenance.assertion import parse_assertion
 from provenance.canonicalfile import read_plain
 from provenance.claim import claim_id, parse_claim
@@ -203,9 +204,9 @@ def run(command, *arguments, error=None):
 
 def test_publish_command(picture, path):
     before = picture.read_bytes()
-    run(cli.publish, picture, "--ledger", path, error=LedgerFault)
-    assert picture.read_bytes() == before
-    result = run(cli.publish, picture, "--ledger", path, "--create", "--json")
+    result = run(cli.publish, picture, "--ledger", path, "--json")
+    assert "becomes a new log of your own" in result.stderr
+    assert picture.read_bytes() != before
     told = json.loads(result.stdout)
     claim = parse_claim(assertion_of(picture.read_bytes()).claim)
     assert told == {
@@ -223,9 +224,7 @@ def test_publish_command(picture, path):
 
 def test_publish_command_with_timestamps(picture, path):
     with Authority().serve() as url:
-        result = run(
-            cli.publish, picture, "--ledger", path, "--create", "--stamp", url, "--stamp", "http://127.0.0.1:9/"
-        )
+        result = run(cli.publish, picture, "--ledger", path, "--stamp", url, "--stamp", "http://127.0.0.1:9/")
     assert "warning: timestamp authority http://127.0.0.1:9/" in result.stderr
     assert len(parse_receipt(assertion_of(picture.read_bytes()).receipt).timestamps) == 1
     run(cli.publish, picture, "--ledger", "http://log.example", "--stamp", "http://127.0.0.1:9/", error=UsageError)
@@ -238,12 +237,12 @@ def test_a_file_that_cannot_be_replaced_is_noticed_before_anything_is_logged(pic
         raise OutputError("read-only")
 
     monkeypatch.setattr("provenance.files.check_writable", refuse)
-    run(cli.publish, picture, "--ledger", path, "--create", error=OutputError)
+    run(cli.publish, picture, "--ledger", path, error=OutputError)
     assert not path.exists()
 
 
 def test_ledger_commands(picture, path):
-    run(cli.publish, picture, "--ledger", path, "--create")
+    run(cli.publish, picture, "--ledger", path)
     shown = json.loads(run(cli.ledger, "show", "--ledger", path, "--json").stdout)
     assert shown["size"] == 1
     assert shown["verifier_key"] in find_home().own_logs.read_text()
@@ -269,7 +268,7 @@ def test_ledger_commands(picture, path):
 
 
 def test_a_stripped_picture_is_found_by_its_pixels(picture, path, tmp_path):
-    run(cli.publish, picture, "--ledger", path, "--create")
+    run(cli.publish, picture, "--ledger", path)
     stripped = tmp_path / "stripped.png"
     stripped.write_bytes(read_plain(picture.read_bytes()).data)
     assert "claim" in run(cli.ledger, "find", stripped, "--ledger", path).stdout
@@ -278,7 +277,7 @@ def test_a_stripped_picture_is_found_by_its_pixels(picture, path, tmp_path):
 def test_fsck_says_what_is_wrong(picture, path):
     import sqlite3
 
-    run(cli.publish, picture, "--ledger", path, "--create")
+    run(cli.publish, picture, "--ledger", path)
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM authors")
     connection.close()

@@ -66,7 +66,7 @@ def make_work(number=0, *, who=None, author_of=None, anonymous=False, webp=False
     entry = prove_claim(claim, secret, () if anonymous else (author_secret,))
     receipt = None
     if log is not None:
-        from ledger.publish import submit_claim
+        from provenance.authoring import submit_claim
         from provenance.claim import format_entry
 
         logged, receipt = submit_claim(log, format_entry(entry))
