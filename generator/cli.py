@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from provenance.terminal import ProgressLine, note, write_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
-from functools import partial
 
     from generator.create import Created, Job
 

@@ -95,7 +95,10 @@ def psnr(model: Autoencoder, pictures: NDArray[np.uint8]) -> float:
 
 @torch.no_grad()
 def encode_dataset(model: Autoencoder, pictures: NDArray[np.uint8]) -> dict[str, torch.Tensor]:
-    """Posterior means and deviations, float16 (N, C, h, w), in units of each channel's standard deviation."""
+    """Posterior means and deviations, float16 (N, C, h, w), in units of each channel's standard deviation.
+
+    Beside them the statistics of each channel: centre and scale, and the gain from a latent to its patch of pixels.
+    """
     means, deviations = [], []
     for start in range(0, len(pictures), 64):
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -110,6 +113,7 @@ def encode_dataset(model: Autoencoder, pictures: NDArray[np.uint8]) -> dict[str,
         "deviation": (deviation / scale.view(view)).half(),
         "centre": centre,
         "scale": scale,
+        "gain": model.decoder.linear.weight.flatten(1).norm(dim=0),
     }
 
 

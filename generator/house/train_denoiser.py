@@ -77,6 +77,7 @@ def train_denoiser(
         averages.values = found["averages"]
         step, budget = found["step"], Budget(settings["minutes"], found["spent"])
     mean, deviation = latents["mean"][:count].to(device), latents["deviation"][:count].to(device)
+    weight = channel_weights(latents["scale"], latents["gain"]).to(device)
     random = torch.Generator(device).manual_seed(1000 + step)
     recent: list[float] = []
     while not budget.over:
@@ -87,7 +88,7 @@ def train_denoiser(
         clean = clean + deviation[chosen].float() * _normal(clean.shape, random)
         words = _dropped(ids[chosen], empty, tokenizer, settings["caption_dropout"], random)
         with torch.autocast(device.type, dtype=torch.bfloat16):
-            loss = _loss(denoiser, text, clean, words, settings["time_shift"], random)
+            loss = _loss(denoiser, text, clean, words, weight, settings["time_shift"], random)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
@@ -101,6 +102,16 @@ def train_denoiser(
             _save(folder, modules, optimiser, averages, step, budget)
     _save(folder, modules, optimiser, averages, step, budget)
     log(f"end: step {step}, {step * settings['batch']} pictures seen")
+
+
+def channel_weights(scale: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    """Weight of each channel's error, (1, C, 1, 1) with mean 1: what one deviation of the channel does to the pixels.
+
+    All latent channels have variance 1 for the sampler, but the first principal components make most of the picture.
+    In proportion to the amplitude, not to the energy, so that the fine channels are learned as well.
+    """
+    amplitude = scale * gain
+    return (amplitude / amplitude.mean()).view(1, -1, 1, 1)
 
 
 def tokenise(tokenizer: PreTrainedTokenizerFast, captions: Sequence[str]) -> torch.Tensor:
@@ -126,6 +137,7 @@ def _loss(
     text: nn.Module,
     clean: torch.Tensor,
     words: torch.Tensor,
+    weight: torch.Tensor,
     shift: float,
     random: torch.Generator,
 ) -> torch.Tensor:
@@ -135,7 +147,7 @@ def _loss(
     mixed = torch.lerp(clean, noise, time[:, None, None, None])
     state = text(words).last_hidden_state
     velocity = denoiser(mixed, time * 1000.0, state).sample
-    loss: torch.Tensor = (velocity.float() - (noise - clean)).pow(2).mean()
+    loss: torch.Tensor = (weight * (velocity.float() - (noise - clean)).pow(2)).mean()
     return loss
 
 
