@@ -61,7 +61,7 @@ class DiffusersRegenerator:
 
     def decode(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (H, W, 3), decoded in float32 whatever the sampling dtype was."""
-        (pixels,) = self._pipeline(recipe, "float32").decode(latent[None])
+        pixels: NDArray[np.uint8] = self._pipeline(recipe, "float32").decode(latent[None])[0]
         return pixels
 
     def regenerate(
@@ -69,7 +69,7 @@ class DiffusersRegenerator:
     ) -> list[NDArray[np.float32]]:
         """The final latent for each initial noise, one by one."""
         pipeline = self._pipeline(recipe, recipe.dtype)
-        made = []
+        made: list[NDArray[np.float32]] = []
         for noise in noises:
             made += pipeline.sample(
                 noise[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
@@ -78,9 +78,9 @@ class DiffusersRegenerator:
 
     def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32]:
         """The initial noise that the sampler's ODE leads back to."""
-        (noise,) = self._pipeline(recipe, recipe.dtype).invert(
+        noise: NDArray[np.float32] = self._pipeline(recipe, recipe.dtype).invert(
             latent[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
-        )
+        )[0]
         return noise
 
     def _find(self, recipe: Recipe) -> InstalledModel | None:
