@@ -71,9 +71,10 @@ class DiffusersRegenerator:
         pipeline = self._pipeline(recipe, recipe.dtype)
         made: list[NDArray[np.float32]] = []
         for noise in noises:
-            made += pipeline.sample(
+            latents = pipeline.sample(
                 noise[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
             )
+            made.append(latents[0])
         return made
 
     def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32]:
