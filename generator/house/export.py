@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from generator.house.decoder_only import DecoderOnly
+from generator.house.schedule import load_checkpoint
 from generator.house.text import build_text_encoder
 from generator.house.train_autoencoder import load_autoencoder
 from generator.house.train_denoiser import build_denoiser
@@ -51,12 +52,12 @@ def export(config: dict[str, Any], trained: Path, target: Path) -> None:
     FlowMatchEulerDiscreteScheduler(shift=1.0).save_pretrained(target / "scheduler")
     index = {"_name_or_path": config["name"], **_INDEX}
     (target / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
-    shutil.copyfile(trained / "autoencoder.log", target / "autoencoder.log")
-    shutil.copyfile(trained / "denoiser.log", target / "denoiser.log")
+    for log in trained.glob("*.log"):
+        shutil.copyfile(log, target / log.name)
 
 
 def _decoder(config: dict[str, Any], trained: Path) -> DecoderOnly:
-    """The decoder alone, with the latents' statistics folded into its configuration."""
+    """The decoder alone, refined if that was done, with the latents' statistics folded into its configuration."""
     statistics = torch.load(trained / "latents.pt", weights_only=True, mmap=True)
     source = load_autoencoder(config["autoencoder"], trained).decoder
     decoder: DecoderOnly = DecoderOnly(
@@ -66,4 +67,9 @@ def _decoder(config: dict[str, Any], trained: Path) -> DecoderOnly:
         latents_std=tuple(statistics["scale"].tolist()),
     )
     decoder.load_state_dict(source.state_dict())
+    refined = load_checkpoint(trained / "decoder.pt")
+    if refined is not None:
+        with torch.no_grad():
+            for parameter, value in zip(decoder.parameters(), refined["averages"], strict=True):
+                parameter.copy_(value)
     return decoder

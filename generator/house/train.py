@@ -1,8 +1,8 @@
 """Train the house model: ``python -m generator.house.train --out build/house``.
 
-Stages, each resumable: compose the pictures, train the autoencoder, encode the data set, train text encoder and
-denoiser, export. The same on CPU and GPU (the denoiser uses CUDA where there is one). An interrupted run goes on from
-its last checkpoint when started again.
+Stages: compose the pictures, train the autoencoder and encode the data set, train text encoder and denoiser, refine
+the decoder, export. The same on CPU and GPU (the denoiser uses CUDA where there is one). An interrupted training goes
+on from its last checkpoint when started again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from generator.house.dataset import load_dataset, make_dataset
 from generator.house.train_autoencoder import encode_dataset, load_autoencoder, train_autoencoder
 
-STAGES = ("data", "autoencoder", "denoiser", "export")
+STAGES = ("data", "autoencoder", "denoiser", "decoder", "export")
 
 
 def main() -> None:
@@ -43,6 +43,12 @@ def main() -> None:
         _, captions = load_dataset(chosen.out)
         latents = torch.load(chosen.out / "latents.pt", weights_only=True)
         train_denoiser(latents, captions, config, chosen.out)
+    if "decoder" in stages:
+        from generator.house.refine_decoder import refine_decoder
+
+        pictures, _ = load_dataset(chosen.out)
+        latents = torch.load(chosen.out / "latents.pt", weights_only=True)
+        refine_decoder(pictures, latents, config, chosen.out)
     if "export" in stages:
         from generator.house.export import export
 
