@@ -1,7 +1,7 @@
 """Last stage: the decoder alone, taught to read the latents that the denoiser makes.
 
-Sampled latents are not quite those of pictures: neighbouring values disagree a little, which a decoder that has only seen
-encoded pictures shows as blocks of 8 x 8 pixels. Here it sees encoded pictures with added noise of random strength
+Sampled latents are not quite those of pictures: neighbouring values disagree a little, which a decoder that has only
+seen encoded pictures shows as blocks of 8 x 8 pixels. Here it sees encoded pictures with added noise of random strength
 and learns to paint the picture without it. The encoder and the latents stay as they are.
 """
 

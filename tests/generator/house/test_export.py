@@ -1,6 +1,7 @@
 """A model of toy size: exported from checkpoints, loaded by the pipeline, sampled, inverted, decoded."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -78,6 +79,17 @@ def test_the_folder_is_diffusers_layout_in_half_precision_without_an_encoder(exp
 def test_the_averaged_weights_are_exported(exported, pipeline):
     averages = torch.load(exported[0] / "denoiser.pt", weights_only=True)["averages"]
     assert torch.equal(next(pipeline.unet.parameters()), averages[0].half().float())
+
+
+def test_a_refined_decoder_is_exported_instead_of_the_first(exported, pipeline, tmp_path):
+    trained = tmp_path / "trained"
+    shutil.copytree(exported[0], trained)
+    refined = [p.detach() + 1.0 for p in load_autoencoder(CONFIG["autoencoder"], trained).decoder.parameters()]
+    save_checkpoint(trained / "decoder.pt", {"averages": refined})
+    export(CONFIG, trained, tmp_path / "model")
+    loaded = load(tmp_path / "model", device=torch.device("cpu"), dtype=torch.float32)
+    assert torch.equal(next(loaded.decoder.parameters()), refined[0].half().float())
+    assert not torch.equal(next(loaded.decoder.parameters()), next(pipeline.decoder.parameters()))
 
 
 def test_the_decoder_normalises_as_the_training_did(exported, pipeline):
