@@ -1,0 +1,59 @@
+"""F: secret -> Y -> seed."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.commitment import MAX_INDEX, commit, seed, wrong_seed
+
+ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+G_X = bytes.fromhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+scalars = st.integers(1, ORDER - 1)
+keys = st.binary(min_size=32, max_size=32)
+
+
+def test_one_commits_to_the_generator():
+    assert commit((1).to_bytes(32, "big")) == G_X
+
+
+@given(scalars)
+def test_parity_does_not_reach_the_seed(secret):
+    Y = commit(secret.to_bytes(32, "big"))
+    assert commit((ORDER - secret).to_bytes(32, "big")) == Y
+    assert len(seed(Y)) == 32
+
+
+@pytest.mark.parametrize("secret", [bytes(32), ORDER.to_bytes(32, "big"), b"\xff" * 32, b"", bytes(31), bytes(33)])
+def test_no_scalar_no_commitment(secret):
+    with pytest.raises(ValueError):
+        commit(secret)
+
+
+def test_the_seed_by_hand():
+    tag = hashlib.sha256(b"seedproof/v1/seed").digest()
+    assert seed(G_X, 258) == hashlib.sha256(tag + tag + G_X + b"\x00\x00\x01\x02").digest()
+    assert seed(G_X) == seed(G_X, 0)
+
+
+@given(keys, st.integers(0, MAX_INDEX), st.integers(0, 255), st.integers(0, MAX_INDEX))
+def test_every_bit_of_Y_and_the_index_count(Y, index, bit, other):
+    flipped = (int.from_bytes(Y, "big") ^ 1 << bit).to_bytes(32, "big")
+    assert seed(flipped, index) != seed(Y, index)
+    assert (seed(Y, other) == seed(Y, index)) == (other == index)
+
+
+@pytest.mark.parametrize(
+    ("Y", "index"), [(b"", 0), (bytes(31), 0), (bytes(33), 0), (bytes(32), -1), (bytes(32), 2**32)]
+)
+def test_out_of_range(Y, index):
+    with pytest.raises(ValueError):
+        seed(Y, index)
+
+
+def test_wrong_seeds_come_from_the_top():
+    wrong = [wrong_seed(G_X, j) for j in range(100)]
+    assert wrong[0] == seed(G_X, 2**32 - 1)
+    assert wrong[99] == seed(G_X, 2**32 - 100)
+    assert len({*wrong, *(seed(G_X, index) for index in range(100))}) == 200
