@@ -140,7 +140,8 @@ def check_regeneration(
     """Step 9: make the picture again from the seed and from wrong seeds; run the sampler backwards."""
     accept, reject = subject.thresholds
     recipe = subject.recipe
-    seeds = [recipe.seed, *(wrong_seed(subject.claim.Y, j) for j in range(WRONG_SEEDS))]
+    others = (wrong_seed(subject.claim.Y, j) for j in range(WRONG_SEEDS + 1))
+    seeds = [recipe.seed, *[each for each in others if each != recipe.seed][:WRONG_SEEDS]]
     distances, nearest_cosine = [], -1.0
     for done, seed in enumerate(seeds):
         if progress is not None:

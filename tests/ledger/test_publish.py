@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from ledger import cli
 from ledger.local import open_ledger
 from ledger.publish import publish_picture
-from provenance.authoring import submit_claim
 from provenance.assertion import parse_assertion
+from provenance.authoring import submit_claim
 from provenance.canonicalfile import read_plain
 from provenance.claim import claim_id, parse_claim
 from provenance.curve import public_key
