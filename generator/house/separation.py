@@ -48,7 +48,7 @@ _SHRINK = 0.05
 
 @dataclass(frozen=True)
 class Separation:
-    """Cosines, one for each prompt: right seeds, and the best of the wrong ones."""
+    """Cosines, one for each prompt: right seeds, and the best of the wrong ones (for the noise: the other prompts')."""
 
     whitened: NDArray[np.float64]
     inverted: NDArray[np.float64]
@@ -92,7 +92,9 @@ def measure_separation(
     return Separation(
         whitened=np.array([_cosine(w, _dct(n)) for w, n in zip(white, right_noise, strict=True)]),
         inverted=np.array(inverted),
-        wrong_whitened=np.array([max(_cosine(w, n) for n in noise_spectrum[0]) for w in white]),
+        wrong_whitened=np.array(
+            [max(_cosine(w, _dct(n)) for j, n in enumerate(right_noise) if j != i) for i, w in enumerate(white)]
+        ),
         wrong_latent=np.array([max(_cosine(m, o) for o in os) for m, os in zip(made, others, strict=True)]),
     )
 
