@@ -26,6 +26,9 @@ __all__ = ["calibrate", "create"]
 
 _SIZE = re.compile(r"([1-9][0-9]{0,4})(?:x([1-9][0-9]{0,4}))?", re.ASCII)
 _MAX_COUNT = 1000
+MAX_PROMPT_BYTES = 30_000
+"""Prompt and negative prompt, so that the recipe stays below its 65,536 bytes even where JSON escapes them."""
+
 _SUFFIXES = (".png", ".webp")
 
 
@@ -101,11 +104,13 @@ def create(
     strength = _guidance(guidance)
     _check_prompt(prompt, "the prompt")
     _check_prompt(negative, "--negative")
+    _check_prompt(terms, "--terms")
+    if len((prompt + negative).encode()) > MAX_PROMPT_BYTES:
+        raise UsageError(f"prompt and --negative together have more than {MAX_PROMPT_BYTES} bytes of UTF-8")
     secrets, credentials = unlock_author(passphrase_file, cert=cert, key=key)
-    from generator.create import Job, Studio, numbered
+    from generator.create import Job, Studio, numbered, plan
     from generator.create import create as make
     from generator.models import open_model
-    from provenance.files import check_writable
     from provenance.plugins import open_ledger
     from provenance.policy import load_policy
 
@@ -131,8 +136,6 @@ def create(
         overwrite=force,
     )
     jobs = numbered(job, count)
-    for each in jobs:
-        check_writable(each.output, overwrite=force)
     trust = load_policy(home).models.get(installed.identity.digest)
     location = ledger_location or str(home.make(home.data) / home.ledger.name)
     ledger = open_ledger(location, create=True)
@@ -145,13 +148,18 @@ def create(
         ledger=ledger,
         calibrated_steps=lambda shape: _steps_of(trust, shape),
         now=datetime.now(UTC),
+        shared_ledger=ledger_location is not None,
     )
     line = ProgressLine()
     made: list[Created] = []
     try:
-        for number, each in enumerate(jobs, 1):
+        todo = plan(jobs, studio)
+        if len(todo) < count:
+            note(f"{count - len(todo)} of {count} pictures were finished before")
+        for number, (each, resumed) in enumerate(todo, count - len(todo) + 1):
             label = "sampling" if count == 1 else f"picture {number} of {count}"
-            made.append(make(each, replace(studio, now=datetime.now(UTC)), partial(line, label=label)))
+            moment = replace(studio, now=datetime.now(UTC))
+            made.append(make(each, moment, partial(line, label=label), resumed=resumed))
             line.clear()
             _tell(made[-1], each, ledger.location)
     finally:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from provenance.master import Master
     from provenance.ports import Ledger
 
-__all__ = ["Created", "Job", "Studio", "create", "output_paths"]
+__all__ = ["Created", "Job", "Studio", "create", "numbered", "output_paths", "plan"]
 
 _DEFAULT_FRACTION = 1 / 7.5
 """Quantisation step in channel standard deviations for models without calibrated steps: about 5 bits a value."""
@@ -66,11 +66,12 @@ class Job:
     tsa_url: str | None = None
     overwrite: bool = False
 
-    def fingerprint(self, model: InstalledModel) -> str:
+    def fingerprint(self, model: InstalledModel, author: bytes) -> str:
         """SHA-256 over all that decides the claim; a sealed prompt is in it as this hash alone."""
         told = canonical(
             {
                 "model": model.identity.digest.hex(),
+                "author": author.hex(),
                 "text": self.prompt.text,
                 "negative": self.prompt.negative,
                 "numbers": [self.width, self.height, self.steps, decimal_string(self.guidance), self.position],
@@ -83,7 +84,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Studio:
-    """What to make it with: secrets, model, log, certificate. ``calibrated_steps`` come with the model if measured."""
+    """What to make it with: secrets, model, log, certificate.
+
+    ``calibrated_steps`` come with the model if measured. ``shared_ledger``: the user named the log himself, so that its
+    receipt may stand even in an anonymous file.
+    """
 
     home: Home
     master: Master
@@ -93,6 +98,7 @@ class Studio:
     ledger: Ledger
     calibrated_steps: Callable[[tuple[int, int, int]], tuple[Decimal, ...] | None]
     now: datetime
+    shared_ledger: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,8 +119,10 @@ def output_paths(output: Path, count: int) -> list[Path]:
     return [output.with_name(f"{output.stem}-{number}{output.suffix}") for number in range(1, count + 1)]
 
 
-def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None = None) -> Created:
-    """Make, claim, log and sign one picture.
+def create(
+    job: Job, studio: Studio, progress: Callable[[int, int], None] | None = None, *, resumed: bool | None = None
+) -> Created:
+    """Make, claim, log and sign one picture; ``resumed`` is told by :func:`plan` for the jobs that it began.
 
     Raises:
         OutputError: the file cannot be written; noticed before anything is generated where possible.
@@ -122,7 +130,7 @@ def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None
         InvalidError, EnvironmentFault: see generator.runtime.
     """
     check_writable(job.output, overwrite=job.overwrite)
-    work, resumed = _begin(job, studio)
+    work, found = _begin(job, studio)
     secret = derive_work(studio.master, work.nonce)
     Y = commit(secret)
     recipe, integers, rgb = _generate(job, studio, work, seed(Y), progress)
@@ -140,13 +148,15 @@ def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None
     )
     entry = prove_claim(claim, secret, () if job.anonymous else (author_secret,))
     logged, receipt = submit_claim(studio.ledger, format_entry(entry))
+    # the author's own log names itself, and its tree holds his other works: an anonymous file must carry neither
+    hidden = job.anonymous and not studio.shared_ledger
     wrapping = Wrapping(
         entry=parse_entry(logged.entry),
         recipe=recipe,
         integers=integers,
-        receipt=receipt,
+        receipt=None if hidden else receipt,
         sealed=work.sealed,
-        environment=studio.runtime.environment(),
+        environment={} if job.anonymous else studio.runtime.environment(),
         title=job.output.name if not job.anonymous else "picture",
     )
     is_webp = job.output.suffix.lower() == ".webp"
@@ -161,13 +171,12 @@ def create(job: Job, studio: Studio, progress: Callable[[int, int], None] | None
     )
     write_atomic(job.output, signed, overwrite=job.overwrite)
     finish(studio.home, work)
-    return Created(job.output, claim, claim_id(claim), logged.index, resumed)
+    return Created(job.output, claim, claim_id(claim), logged.index, found if resumed is None else resumed)
 
 
 def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
     """Take up an unfinished work of the same job and output, or begin one with a fresh nonce."""
-    fingerprint, output = job.fingerprint(studio.model), str(job.output.absolute())
-    found = unfinished(studio.home, fingerprint, output)
+    found = _unfinished(job, studio)
     if found is not None:
         return found, True
     nonce = os.urandom(32)
@@ -176,9 +185,17 @@ def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
         opening = Opening(os.urandom(32), job.prompt)
         sealed = seal(opening, derive_prompt_key(studio.master, nonce), 0)
         commitment = opening_commitment(opening)
-    work = Begun(nonce, fingerprint, output, sealed, commitment)
+    work = Begun(nonce, _fingerprint(job, studio), str(job.output.absolute()), sealed, commitment)
     begin(studio.home, work)
     return work, False
+
+
+def _fingerprint(job: Job, studio: Studio) -> str:
+    return job.fingerprint(studio.model, commit(derive_author(studio.master)))
+
+
+def _unfinished(job: Job, studio: Studio) -> Begun | None:
+    return unfinished(studio.home, _fingerprint(job, studio), str(job.output.absolute()))
 
 
 def _generate(
@@ -222,6 +239,28 @@ def _generate(
         latent_steps=tuple(steps),
     )
     return recipe, integers, rgb
+
+
+def plan(jobs: Sequence[Job], studio: Studio) -> list[tuple[Job, bool]]:
+    """The jobs of one command that are still to be done, each now in the journal, and whether it was there before.
+
+    All records are written before the first picture is made. Where some are found, an earlier run of the same command
+    was interrupted: a job without a record whose file is there was finished then, and is left alone.
+
+    Raises:
+        OutputError: a file is in the way; then nothing was begun.
+    """
+    known = [_unfinished(job, studio) is not None for job in jobs]
+    todo = [
+        (job, found)
+        for job, found in zip(jobs, known, strict=True)
+        if found or not (any(known) and job.output.exists())
+    ]
+    for job, _ in todo:
+        check_writable(job.output, overwrite=job.overwrite)
+    for job, _ in todo:
+        _begin(job, studio)
+    return todo
 
 
 def numbered(job: Job, count: int) -> list[Job]:

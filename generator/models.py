@@ -51,7 +51,7 @@ def open_model(name: str) -> InstalledModel:
     """
     folder = Path(__file__).parent / "house" / "model" if name == HOUSE_MODEL else Path(name).expanduser()
     index = _read_index(folder)
-    parts = sorted(part for part, value in index.items() if isinstance(value, list) and value[0] is not None)
+    parts = sorted(part for part, value in index.items() if isinstance(value, list) and value and value[0] is not None)
     if not parts:
         raise MissingModelError(f"{folder}: model_index.json names no component")
     files: list[tuple[str, str]] = []
@@ -76,6 +76,8 @@ def scheduler_of(model: InstalledModel) -> Scheduler:
         config: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise MissingModelError(f"{path}: no readable scheduler configuration") from error
+    if not isinstance(config, dict):
+        raise MissingModelError(f"{path}: the scheduler configuration is no object")
     name = str(config.pop("_class_name", ""))
     config.pop("_diffusers_version", None)
     return Scheduler(name, canonical(_plain(config)).decode())

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DiffusersRegenerator", "open_regenerator"]
 
-MAX_PIXELS = 2**20
-"""Largest picture that is regenerated for a stranger's recipe; a hostile one could ask for hours."""
+MAX_WORK = 2**23
+"""Most pixels times steps that are regenerated for a stranger's recipe (512x512 in 32); hostile ones ask for hours."""
 
 MAX_STEPS = 200
 MAX_GUIDANCE = Decimal(100)
@@ -52,7 +52,7 @@ class DiffusersRegenerator:
             return "the recipe names other components than the model's"
         if scheduler_of(model) != recipe.scheduler:
             return f"the recipe configures its scheduler {recipe.scheduler.name} in another way than the model does"
-        if recipe.width * recipe.height > MAX_PIXELS or recipe.steps > MAX_STEPS:
+        if recipe.steps > MAX_STEPS or recipe.width * recipe.height * recipe.steps > MAX_WORK:
             size = f"{recipe.width}x{recipe.height}"
             return f"regenerating {size} in {recipe.steps} steps is more than is done for a stranger"
         if not 0 <= recipe.guidance <= MAX_GUIDANCE:

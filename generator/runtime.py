@@ -143,5 +143,6 @@ class _explain_memory:  # noqa: N801 - reads as a verb at its use
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        told = str(error) if isinstance(error, RuntimeError) else ""
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in told:
             raise EnvironmentFault("out of memory; try a smaller --size, --dtype float16, or --device cpu") from error

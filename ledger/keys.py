@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["key_path", "load_key", "make_pending_key", "remember_own_log", "settle_key"]
 
 _MAX_KEY_BYTES = 4_096
-_MAX_OWN_LOGS_BYTES = 65_536
+_MAX_OWN_LOGS_BYTES = 2**20
 _PREFIX = "PRIVATE+KEY+"
 
 

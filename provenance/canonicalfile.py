@@ -27,12 +27,17 @@ MAX_PIXELS = 64 * 2**20
 MAX_SIDE = 32_768
 """Longest side, checked with MAX_PIXELS before anything is decompressed."""
 
+_SLICE = 1 << 16
 _PNG_ONCE = (b"IHDR", b"IEND", b"caBX", b"pHYs", b"tIME")
 _PNG_ALLOWED = frozenset({*_PNG_ONCE, b"IDAT", b"tEXt", b"zTXt", b"iTXt"})
-_WEBP_ALLOWED = frozenset({b"VP8X", b"VP8L", b"C2PA", b"XMP "})
+_WEBP_ALLOWED = frozenset({b"VP8X", b"VP8L", b"C2PA"})
+_TEXT_REFUSED = (b"raw profile type", b"xml:com.adobe.xmp")
+"""Keywords of PNG text that viewers read as Exif, colour profile or XMP: they can turn or recolour the picture."""
+
 _REFUSED = {
     b"eXIf": "Exif data, which can rotate the picture",
     b"EXIF": "Exif data, which can rotate the picture",
+    b"XMP ": "XMP, which can rotate the picture",
     b"PLTE": "a palette",
     b"tRNS": "transparency",
     b"gAMA": "gamma",
@@ -120,6 +125,8 @@ def _plain_png(chunks: Sequence[Chunk]) -> tuple[int, int, bytes]:
         raise EncodingError("picture: PNG with an unknown compression or filter method")
     _check_size(width, height)
     for chunk in chunks:
+        if chunk.kind in (b"tEXt", b"zTXt", b"iTXt") and bytes(chunk.body[:80]).lower().startswith(_TEXT_REFUSED):
+            raise EncodingError("picture: PNG text that viewers read as Exif, XMP or a colour profile is not canonical")
         if chunk.kind == b"pHYs" and chunk.body[:4] != chunk.body[4:8]:
             raise EncodingError("picture: PNG with pixels that are not square is not canonical; viewers stretch it")
     places = [i for i, chunk in enumerate(chunks) if chunk.kind == b"IDAT"]
@@ -187,12 +194,16 @@ def _check_inflated(pixels: Sequence[Chunk], expected: int) -> None:
     inflater, total = zlib.decompressobj(), 0
     try:
         for chunk in pixels:
-            rest: bytes | memoryview = chunk.body
-            while rest and not inflater.eof and total <= expected:
-                total += len(inflater.decompress(rest, 1 << 20))
-                rest = inflater.unconsumed_tail
-            if inflater.unused_data or (inflater.eof and rest):
-                raise EncodingError("picture: PNG hides bytes behind its pixels")
+            for start in range(0, len(chunk.body), _SLICE):  # slices: a long unconsumed tail would be copied each time
+                ended = inflater.eof
+                if ended:
+                    raise EncodingError("picture: PNG hides bytes behind its pixels")
+                rest: bytes | memoryview = chunk.body[start : start + _SLICE]
+                while rest and not inflater.eof and total <= expected:
+                    total += len(inflater.decompress(rest, 1 << 20))
+                    rest = inflater.unconsumed_tail
+                if inflater.unused_data or (inflater.eof and rest):
+                    raise EncodingError("picture: PNG hides bytes behind its pixels")
         while (
             not inflater.eof and total <= expected and (more := inflater.decompress(inflater.unconsumed_tail, 1 << 20))
         ):

@@ -39,6 +39,9 @@ MAX_SIDE = 1024
 MAX_VALUES = 2**22
 """Bounds of a latent: 64 channels, 1,024 by 1,024, four million values; SDXL at 1024 px has 65,536."""
 
+MIN_VALUES = 16
+"""Fewest values of a latent; no picture has so few, and an angle needs two."""
+
 SMALLEST_STEP, LARGEST_STEP = Decimal("0.000001"), Decimal(1_000_000)
 """Range of quantisation steps; latents are of order one."""
 
@@ -247,6 +250,8 @@ def read_shape(fields: Fields) -> tuple[int, int, int]:
     """The field ``shape`` [C, H, W] within the bounds of a latent (also used by recipes)."""
     numbers = fields.array("shape", _size_item, limit=3, low=3)
     channels, height, width = numbers
+    if channels * height * width < MIN_VALUES:
+        raise EncodingError(f"{fields.what}: a latent of {channels * height * width} values cannot carry a link")
     if channels > MAX_CHANNELS or max(height, width) > MAX_SIDE or channels * height * width > MAX_VALUES:
         raise EncodingError(f"{fields.what}: shape {list(numbers)} is beyond {MAX_CHANNELS} x {MAX_SIDE} x {MAX_SIDE}")
     return channels, height, width

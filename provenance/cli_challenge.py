@@ -33,8 +33,11 @@ from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
 from provenance.manifest import read_container
 from provenance.pixels import media_type_of
+from provenance.policy import Policy
 from provenance.recipe import format_opening, open_sealed, parse_recipe
+from provenance.report import Verdict
 from provenance.terminal import note, printable, write_json
+from provenance.verify import Depth, Request, verify
 
 if TYPE_CHECKING:
     from provenance.claim import Claim
@@ -165,7 +168,11 @@ def disclose(
 
 
 def _read_claim(file: Path) -> tuple[Assertion, Claim]:
+    """The claim of a picture that is what it claims: a challenge about a forged one would prove nothing about it."""
     data = read_picture_file(file)
+    report = verify(data, Request(policy=Policy(), now=datetime.now(UTC), depth=Depth.QUICK))
+    if report.verdict is Verdict.INVALID:
+        raise InvalidError(f"{file} is invalid: {report.reason}")
     container = read_container(data, media_type_of(data) or "", anchors_pem=None)
     if container is None or container.assertion is None:
         raise UnprovedError(f"{file}: no authorship claim of ours in this file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from provenance.errors import UnprovedError, UsageError
 from provenance.files import read_bounded
 from provenance.home import find_home
 from provenance.pixels import media_type_of
-from provenance.policy import load_policy, parse_policy
+from provenance.policy import load_policy
 from provenance.report import STATEMENTS, Report, Status, Verdict
 from provenance.terminal import ProgressLine, printable, write_json
 
@@ -100,15 +101,7 @@ def verify(
         raise UsageError("--quick and --regenerate exclude each other")
     data = read_picture_file(file)
     home = find_home()
-    policy = load_policy(home)
-    if policy_file is not None:
-        folder = policy_file.parent / "calibrations"
-        policy = policy.joined(
-            parse_policy(
-                read_bounded(policy_file, "policy", limit=2**22),
-                lambda name: read_bounded(folder / name, "calibration", limit=2**22),
-            )
-        )
+    policy = load_policy(home, policy_file)
     depth = Depth.QUICK if quick else Depth.INSIST if regenerate else Depth.AUTO
     line = ProgressLine()
     ledger = _open_ledger(ledger_location)
@@ -123,6 +116,7 @@ def verify(
                 ledger=ledger,
                 opening=_read_opening(opening_file),
                 require_fresh=require_fresh,
+                entropy=os.urandom(32),
                 progress=line,
             ),
         )

@@ -34,9 +34,6 @@ def seed(Y: bytes, index: int = 0) -> bytes:
     return tagged_hash(Tag.SEED, Y + index.to_bytes(4, "big"))
 
 
-def wrong_seed(Y: bytes, j: int) -> bytes:
-    """The j-th wrong seed for the comparison of step 9: indices from the top, which no honest series reaches.
-
-    A claim with so high an index is compared with itself, and step 9 then says that it proves nothing.
-    """
-    return seed(Y, MAX_INDEX - j)
+def wrong_seed(claim_id: bytes, entropy: bytes, j: int) -> bytes:
+    """The j-th wrong seed that step 9 compares with: bound to the claim, unknown without the verifier's ``entropy``."""
+    return tagged_hash(Tag.WRONG_SEED, claim_id + j.to_bytes(4, "big") + entropy)

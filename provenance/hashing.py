@@ -20,6 +20,7 @@ class Tag(StrEnum):
 
     # identifiers and commitments
     SEED = "seedproof/v1/seed"
+    WRONG_SEED = "seedproof/v1/wrong-seed"
     CLAIM = "seedproof/v1/claim"
     RECIPE = "seedproof/v1/recipe"
     LATENT = "seedproof/v1/latent"

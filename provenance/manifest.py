@@ -40,6 +40,12 @@ __all__ = [
 MAX_LATENT_BYTES = 16 * 2**20
 """Largest stored latent: 2^22 values of two bytes, twice over."""
 
+MAX_STORE_BYTES = 8 * 2**20
+"""Largest manifest store. Reading one takes some 40 times its size in memory; ours, with all in it, has 20 KB."""
+
+MAX_UNKNOWN_BYTES = 64 * 2**20
+"""Largest file of a format, or in a state, in which we cannot find the store ourselves before it is read."""
+
 _TRUST_CONFIG = "1.3.6.1.5.5.7.3.4\n1.3.6.1.4.1.62558.2.1\n"
 
 
@@ -77,6 +83,9 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     """
     if len(data) > MAX_FILE_BYTES:
         raise LimitError(f"picture: {len(data)} bytes are more than the limit of {MAX_FILE_BYTES}")
+    jumbf = embedded_store(data, media_type)
+    if len(data if jumbf is None else jumbf) > (MAX_UNKNOWN_BYTES if jumbf is None else MAX_STORE_BYTES):
+        raise LimitError(f"manifest: a store beyond {MAX_STORE_BYTES} bytes is not read")
     context = _context(os.getpid(), anchors_pem)
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)
@@ -91,7 +100,7 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
         if str(error).startswith("Remote"):
             return None  # the file only names a URL: nothing is embedded, and we do not fetch
         raise InvalidError(f"manifest: cannot be read: {_short(error)}") from error
-    return describe(store, latent, _certificate(embedded_store(data, media_type), active_label(store)))
+    return describe(store, latent, _certificate(jumbf, active_label(store)))
 
 
 @lru_cache(maxsize=8)

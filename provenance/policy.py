@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from provenance.calibration import MAX_CALIBRATION_BYTES, Calibration, calibration_id, parse_calibration
 from provenance.claim import digest_item
 from provenance.encoding import Fields, parse_json
-from provenance.errors import EncodingError, EnvironmentFault, InvalidError
+from provenance.errors import EncodingError, EnvironmentFault, InvalidError, UsageError
 from provenance.files import read_bounded
 from provenance.note import VerifierKey
 
@@ -103,21 +103,19 @@ def default_policy() -> Policy:
         raise EnvironmentFault(f"the default policy is damaged ({error}); install seedproof again") from error
 
 
-def load_policy(home: Home) -> Policy:
-    """Default policy, the user's own, and his own logs.
+def load_policy(home: Home, extra: Path | None = None) -> Policy:
+    """Default policy, the user's own, one more that he names, and his own logs, which stay his own whatever those say.
 
     Raises:
-        InvalidError, UsageError: a file of his cannot be read; the message names it.
+        UsageError: a file of his cannot be read; the message names it. It says nothing about any picture.
     """
     policy = default_policy()
     own = _read_if_there(home.policy, "policy", MAX_CALIBRATION_BYTES)
     if own is not None:
-        folder = home.policy.parent / "calibrations"
-        with _naming(home.policy):
-            policy = policy.joined(
-                parse_policy(own, lambda name: read_bounded(folder / name, "calibration", limit=MAX_CALIBRATION_BYTES))
-            )
-    lines = _read_if_there(home.own_logs, "own logs", 65_536) or b""
+        policy = policy.joined(_parse_beside(home.policy, own))
+    if extra is not None:
+        policy = policy.joined(_parse_beside(extra, read_bounded(extra, "policy", limit=MAX_CALIBRATION_BYTES)))
+    lines = _read_if_there(home.own_logs, "own logs", 2**20) or b""
     with _naming(home.own_logs):
         for line in lines.decode("utf-8", "replace").splitlines():
             if line.strip():
@@ -175,6 +173,12 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
         )
 
 
+def _parse_beside(path: Path, data: bytes) -> Policy:
+    folder = path.parent / "calibrations"
+    with _naming(path):
+        return parse_policy(data, lambda name: read_bounded(folder / name, "calibration", limit=MAX_CALIBRATION_BYTES))
+
+
 def _read_if_there(path: Path, what: str, limit: int) -> bytes | None:
     try:
         path.lstat()
@@ -190,4 +194,4 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except InvalidError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise UsageError(f"{path}: {error}") from error

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["check_lineage", "check_logged", "check_rivals"]
 
 
-def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datetime) -> Check:
-    """Step 10: inclusion proof, checkpoint signature, timestamps."""
+def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datetime, *, vouched: bool) -> Check:
+    """Step 10: inclusion proof, checkpoint signature, timestamps.
+
+    A receipt that does not hold fails the file only where the author vouches for the container: a stranger who wraps
+    the picture again can put any receipt into it, and that must not speak against the author.
+    """
     if receipt is None:
         return Check(10, Status.SKIP, "no receipt in the file: the claim may stand in no log")
     try:
@@ -30,7 +34,7 @@ def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datet
     except UnsupportedVersionError:
         raise
     except InvalidError as error:
-        return Check(10, Status.FAIL, str(error))
+        return Check(10, Status.FAIL if vouched else Status.WARN, str(error))
     figures: dict[str, str | int | float | bool | None] = {
         "log": found.log,
         "index": found.index,
@@ -41,11 +45,12 @@ def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datet
     if not found.known:
         return Check(10, Status.WARN, f"{place}, a log that the policy does not know: proves nothing yet", figures)
     stamps, bad = _read_timestamps(found, policy, now)
-    if bad:
-        return Check(10, Status.WARN, f"{place}; {bad}", figures)
     if stamps:
         figures["existed_before"] = stamps[0]
-        return Check(10, Status.PASS, f"{place}; existed before {stamps[0]}", figures)
+        remark = f"; {bad}" if bad else ""
+        return Check(10, Status.PASS, f"{place}; existed before {stamps[0]}{remark}", figures)
+    if bad:
+        return Check(10, Status.WARN, f"{place}; {bad}", figures)
     independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
     figures["independent"] = independent
     note = "" if independent else ": a log run by its own user proves no time"
@@ -83,6 +88,8 @@ def check_rivals(entry: Entry, ledger: Ledger | None, *, require_fresh: bool) ->
         "siblings": siblings,
         "own_index": None if mine is None else mine.index,
     }
+    if mine is None and require_fresh:
+        raise EnvironmentFault(f"--require-fresh: this claim is not in {ledger.location}, so its rivals are not known")
     if mine is None:
         return Check(11, Status.WARN, f"this claim is not in {ledger.location}", figures)
     older = sorted(index for index in rivals if index < mine.index)
@@ -91,7 +98,7 @@ def check_rivals(entry: Entry, ledger: Ledger | None, *, require_fresh: bool) ->
         return Check(11, Status.WARN, text, figures | {"oldest_rival": older[0]})
     if rivals:
         return Check(11, Status.WARN, f"{len(rivals)} later claims over the same picture; this one is first", figures)
-    return Check(11, Status.PASS, f"no rival claim in {ledger.location}", figures)
+    return Check(11, Status.PASS, f"no other claim over the same pixels or latent in {ledger.location}", figures)
 
 
 def check_lineage(claim: Claim) -> Check:

@@ -14,7 +14,7 @@ PACKAGES = ("provenance", "generator", "ledger")
 ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
     authoring inspection
-    verify standing link plugins ports policy
+    verify standing integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
     receipt timestamp checkpoint note merkle
     correlation calibration

@@ -230,6 +230,49 @@ def test_create_json_challenge_respond_check(capsys, tmp_path, keys):
     assert one_line(err)
 
 
+def test_a_challenge_about_a_forged_picture_is_refused(capsys, tmp_path, keys, picture):
+    run(capsys, "challenge", picture, "--audience", "X", "-o", "c.json")
+    work = made()
+    (tmp_path / "forged.png").write_bytes(work.with_(rgb=255 - work.rgb).sign(assertion=work.assertion))
+    code, _, err = run(capsys, "challenge", "forged.png", "--audience", "X", "-o", "d.json")
+    assert code == 1
+    assert one_line(err)
+    assert not (tmp_path / "d.json").exists()
+    (tmp_path / "r.json").write_text(
+        '{{"kind": "response", "v": 1, "challenge": "{}", "signature": "{}"}}'.format("0" * 64, "0" * 128)
+    )
+    code, _, err = run(capsys, "check", "c.json", "r.json", "--picture", "forged.png")
+    assert code == 1
+    assert "invalid" in err
+
+
+def test_an_interrupted_batch_goes_on_where_it_stopped(capsys, tmp_path, keys, monkeypatch):
+    import generator.create as making
+
+    arguments = ["create", "a calm lake", "-o", "a.png", "--steps", "2", "--count", "3", "--json"]
+    write, written = making.write_atomic, []
+
+    def interrupted(path, *args, **kwargs):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "write_atomic", interrupted)
+        assert run(capsys, *arguments)[0] == 130
+    first = (tmp_path / "a-1.png").read_bytes()
+    code, out, err = run(capsys, *arguments)
+    assert code == 0
+    assert "2 of 3 pictures were finished before" in err
+    assert [p["resumed"] for p in json.loads(out)["pictures"]] == [True]
+    assert (tmp_path / "a-1.png").read_bytes() == first
+    assert sorted(p.name for p in tmp_path.glob("a-*.png")) == ["a-1.png", "a-2.png", "a-3.png"]
+    ledger = json.loads(run(capsys, "ledger", "show", "--json")[1])
+    assert ledger["size"] == 3
+    assert list((tmp_path / "home" / "state" / "journal").glob("*.json")) == []
+
+
 def test_words_alone_answer_a_challenge(capsys, tmp_path, keys):
     run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "4")
     _, out, _ = run(capsys, "keys", "show", "--words")
@@ -306,12 +349,14 @@ def test_anonymous_works_cannot_be_linked(capsys, tmp_path, keys):
         assert b"Ann" not in data
     seen = [json.loads(run(capsys, "inspect", n, "--json")[1]) for n in ("a-1.png", "a-2.png")]
     assert seen[0]["authorship"]["claim"]["authors"] == []
+    assert [s["authorship"]["receipt"] for s in seen] == [None, None]
+    assert [s["authorship"]["environment"] for s in seen] == [{}, {}]
     assert run(capsys, "verify", "a-1.png")[0] == 0
 
 
 def test_a_policy_of_the_users_own_is_read_and_its_errors_named(capsys, tmp_path, picture):
     (tmp_path / "p.json").write_text('{"kind": "policy", "v": 1}')
     code, _, err = run(capsys, "verify", picture, "--quick", "--policy", "p.json")
-    assert code == 1
+    assert code == 2
     assert one_line(err)
     assert "policy" in err

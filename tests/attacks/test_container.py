@@ -274,3 +274,14 @@ def test_the_counting_server_counts():
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{url}/seen")
         assert hits == ["/seen"]
+
+
+def test_a_huge_manifest_store_is_refused_before_it_is_read(monkeypatch):
+    import provenance.manifest as reading
+
+    store = chunk(b"caBX", bytes(reading.MAX_STORE_BYTES + 1))
+    parts = encode_png(pixels())
+    data = parts[:33] + store + parts[33:]
+    monkeypatch.setattr(reading.c2pa.Reader, "try_create", lambda *_a, **_k: pytest.fail("it was read"))
+    with pytest.raises(LimitError, match="store"):
+        read_container(data, "image/png", anchors_pem=None)

@@ -28,7 +28,7 @@ VP8L = WEBP[20 : 20 + int.from_bytes(WEBP[16:20], "little")]
 def test_the_honest_files_are_read():
     assert read_picture(HONEST).rgb.shape == (2, 2, 3)
     assert read_picture(riff((b"VP8L", VP8L))).rgb.shape == (8, 8, 3)
-    assert read_picture(riff((b"VP8X", vp8x()), (b"VP8L", VP8L), (b"XMP ", b"x"))).rgb.shape == (8, 8, 3)
+    assert read_picture(riff((b"VP8X", vp8x()), (b"VP8L", VP8L), (b"C2PA", b"x"))).rgb.shape == (8, 8, 3)
 
 
 def vp8x(flags=0, width=8, height=8, reserved=0):
@@ -235,3 +235,17 @@ def test_a_store_that_stands_twice_is_nobodys():
 def test_random_bytes_are_no_picture():
     with pytest.raises(EncodingError):
         read_picture(os.urandom(4096))
+
+
+@pytest.mark.parametrize("keyword", [b"Raw profile type exif", b"raw profile type icc", b"XML:com.adobe.xmp"])
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+def test_text_that_viewers_read_as_orientation_or_colour(kind, keyword):
+    parts = split(encode_png(pixels()))
+    with pytest.raises(EncodingError, match="Exif, XMP"):
+        read_picture(join([parts[0], [kind, keyword + b"\0\0..."], *parts[1:]]))
+
+
+def test_pixels_that_are_not_square():
+    parts = split(encode_png(pixels()))
+    with pytest.raises(EncodingError, match="not square"):
+        read_picture(join([parts[0], [b"pHYs", struct.pack(">IIB", 1, 2, 0)], *parts[1:]]))

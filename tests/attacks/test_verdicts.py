@@ -159,9 +159,15 @@ def test_picture_repainted_around_the_forgers_own_noise_is_unmasked_by_regenerat
         if step(report, 7).status is Status.PASS:
             break
         strength *= 1.3
-    without_model = judge(candidate.sign(), trust=policy())
-    assert failed_at(without_model, 9)
-    assert step(without_model, 8).status is Status.PASS
+    unmasked = judge(candidate.sign())
+    assert failed_at(unmasked, 9)
+    assert step(unmasked, 8).status is Status.PASS
+    # with a sealed prompt nobody can regenerate: the repaint passes for consistent, and the report says what that is worth
+    opening = Opening(bytes(32), thief.recipe.prompt)
+    hidden = candidate.with_(recipe=replace(candidate.recipe, prompt=opening_commitment(opening)))
+    report = judge(hidden.sign())
+    assert report.verdict is Verdict.CONSISTENT
+    assert "NOT against somebody who repaints" in report.to_json()["statement"]
 
 
 def idct2(x):
@@ -352,6 +358,115 @@ def test_a_recipe_that_would_take_hours_is_not_regenerated():
     assert report.verdict is Verdict.CLAIMED
     assert step(report, 9).status is Status.SKIP
     assert "more than is done for a stranger" in step(report, 9).detail
+
+
+class Memory:
+    """A generator that has memorised one picture: whatever the seed, it makes that one."""
+
+    def __init__(self, latents, *, right=0):
+        self.latents, self.right, self.calls = latents, right, 0
+
+    def why_not(self, recipe):
+        return None
+
+    def decode(self, recipe, latent):
+        return regenerator().decode(recipe, latent)
+
+    def regenerate(self, recipe, prompt, noises):
+        self.calls += 1
+        return [self.latents[min(self.calls - 1, len(self.latents) - 1)]]
+
+    def invert(self, recipe, prompt, latent):
+        return np.random.default_rng(0).normal(size=latent.shape).astype(np.float32)
+
+
+def judged_by(work, machine):
+    from provenance.verify import Request, verify
+
+    return verify(work.sign(), Request(policy=policy(), now=NOW, regenerator=machine))
+
+
+def unlinked(work):
+    """The victim's picture under a key of the thief's, whose seed has nothing to do with it."""
+    thief = made("mallory", number=3)
+    return work.with_(
+        secret=thief.secret,
+        author_secrets=thief.author_secrets,
+        credentials=thief.credentials,
+        nonce=thief.nonce,
+        recipe=replace(work.recipe, seed=seed(commit(thief.secret))),
+    )
+
+
+def test_regeneration_alone_without_a_link_to_the_noise_is_not_authentic():
+    work = made()
+    exact = dequantise(work.integers, work.recipe.latent_steps)
+    others = [
+        made(number=1).integers * np.float32(0.5)
+    ] * 4  # the wrong seeds that the thief has ground make other ones
+    report = judged_by(unlinked(work), Memory([exact, *others]))
+    assert step(report, 9).status is Status.PASS
+    assert report.verdict is Verdict.CLAIMED
+    assert "not linked" in report.reason
+
+
+def test_wrong_seeds_that_make_the_same_picture_to_the_eye_prove_no_authorship():
+    work = made()
+    exact = dequantise(work.integers, work.recipe.latent_steps)
+    shake = np.random.default_rng(1).normal(size=exact.shape).astype(np.float32)
+    alike = exact + 0.1 * exact.std() * shake
+    report = judged_by(work, Memory([exact, alike]))
+    assert step(report, 9).figures["nearest_wrong_distance"] > step(report, 9).figures["reject"]
+    assert report.verdict is Verdict.CLAIMED
+    assert "does not depend on its seed" in report.reason
+
+
+def test_steps_of_the_files_own_choice_are_never_authentic():
+    work = made()
+    finer = tuple(s * Decimal("1.5") for s in work.recipe.latent_steps)
+    report = judge(bench(work.secret, work.author_secrets, work.credentials, work.nonce, "a lake", steps=finer).sign())
+    assert step(report, 9).status is Status.PASS
+    assert report.verdict is Verdict.CONSISTENT
+    assert "calibration" in report.reason
+
+
+def test_container_warning_survives_an_expired_certificate(monkeypatch):
+    from dataclasses import replace as changed_to
+
+    import provenance.verify as verifying
+    from provenance.manifest import read_container
+
+    def expired(*args, **kwargs):
+        found = read_container(*args, **kwargs)
+        return changed_to(found, state="invalid", failures=("signingCredential.expired",))
+
+    monkeypatch.setattr(verifying, "read_container", expired)
+    work, (_, mallory) = made(), person("mallory")
+    own = judge(work.sign(), depth=Depth.QUICK)
+    assert step(own, 1).status is Status.WARN
+    assert "does not vouch" not in step(own, 1).detail
+    wrapped = judge(work.sign(assertion=work.assertion, credentials=mallory), depth=Depth.QUICK)
+    assert "does not vouch" in step(wrapped, 1).detail
+    assert "run out" in step(wrapped, 1).detail
+
+
+def test_a_stranger_cannot_spoil_the_picture_with_a_rotten_receipt():
+    work, (_, mallory) = made(), person("mallory")
+    rotten = replace(work.assertion, receipt=b"{}")
+    report = judge(work.sign(assertion=rotten, credentials=mallory))
+    assert report.verdict is Verdict.AUTHENTIC
+    assert step(report, 10).status is Status.WARN
+    assert failed_at(judge(work.sign(assertion=rotten)), 10)
+
+
+def test_tiny_latents_are_refused_and_crash_nothing():
+    work = made()
+    for shape in ([1, 1, 1], [1, 1, 2], [8, 1, 1]):
+        claim, recipe = json.loads(work.assertion.claim), json.loads(work.assertion.recipe)
+        claim["latent"]["shape"] = recipe["noise"]["shape"] = shape
+        claim["latent"]["steps"] = recipe["latent"]["steps"] = ["1"] * shape[0]
+        forged = replace(work.assertion, claim=canonical(claim), recipe=canonical(recipe))
+        assert judge(work.sign(assertion=forged), depth=Depth.QUICK).verdict is Verdict.INVALID
 
 
 # --- policy ---------------------------------------------------------------------------------------------------------

@@ -52,8 +52,10 @@ def test_out_of_range(Y, index):
         seed(Y, index)
 
 
-def test_wrong_seeds_come_from_the_top():
-    wrong = [wrong_seed(G_X, j) for j in range(100)]
-    assert wrong[0] == seed(G_X, 2**32 - 1)
-    assert wrong[99] == seed(G_X, 2**32 - 100)
+def test_wrong_seeds_cannot_be_foreseen():
+    claim, entropy = bytes(range(32)), bytes(32)
+    wrong = [wrong_seed(claim, entropy, j) for j in range(100)]
     assert len({*wrong, *(seed(G_X, index) for index in range(100))}) == 200
+    assert wrong_seed(claim, b"\x01" * 32, 0) != wrong[0]
+    assert wrong_seed(bytes(32), entropy, 0) != wrong[0]
+    assert wrong_seed(claim, entropy, 0) == wrong[0]

@@ -147,11 +147,11 @@ def test_the_users_files_are_read(tmp_path):
 def test_errors_name_the_users_file(tmp_path):
     mine = home(tmp_path)
     mine.policy.write_bytes(b"{")
-    with pytest.raises(InvalidError, match=r"policy\.json"):
+    with pytest.raises(UsageError, match=r"policy\.json"):
         load_policy(mine)
     mine.policy.write_bytes(document())
     mine.own_logs.write_bytes(b"\xff\xfe nonsense")
-    with pytest.raises(InvalidError, match=r"own-logs\.txt"):
+    with pytest.raises(UsageError, match=r"own-logs\.txt"):
         load_policy(mine)
     mine.own_logs.unlink()
     mine.policy.write_bytes(document(models=[MODEL]))

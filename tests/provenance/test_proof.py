@@ -30,7 +30,7 @@ def test_the_message_is_the_tagged_hash_of_the_identifier() -> None:
 def test_the_purposes_are_the_signature_tags() -> None:
     names = {tag.name for tag in Tag if tag not in proof.PURPOSES}
     assert names == {
-        "SEED", "CLAIM", "RECIPE", "LATENT", "PIXELS", "PROMPT", "MODEL", "CALIBRATION_ID", "CHALLENGE_ID",
+        "SEED", "WRONG_SEED", "CLAIM", "RECIPE", "LATENT", "PIXELS", "PROMPT", "MODEL", "CALIBRATION_ID", "CHALLENGE_ID",
         "KDF_WORK", "KDF_AUTHOR", "KDF_PROMPT",
     }  # fmt: skip
 
