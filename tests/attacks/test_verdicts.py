@@ -10,6 +10,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from provenance import proof
 from provenance.calibration import calibration_id, format_calibration
@@ -20,8 +22,8 @@ from provenance.credentials import one_time_credentials
 from provenance.curve import public_key
 from provenance.derivation import derive_author, derive_work
 from provenance.encoding import canonical, parse_json
-from provenance.errors import InvalidError, MissingModelError, SealedError, UnsupportedVersionError
-from provenance.hashing import Tag
+from provenance.errors import InvalidError, MissingModelError, SealedError, SeedproofError, UnsupportedVersionError
+from provenance.hashing import Tag, tagged_hash
 from provenance.latent import dequantise, quantise
 from provenance.noise import gaussian
 from provenance.pixels import encode_png
@@ -433,7 +435,7 @@ def test_steps_of_the_files_own_choice_are_never_authentic():
 def test_container_warning_survives_an_expired_certificate(monkeypatch):
     from dataclasses import replace as changed_to
 
-    import provenance.verify as verifying
+    import provenance.integrity as verifying
     from provenance.manifest import read_container
 
     def expired(*args, **kwargs):
@@ -467,6 +469,51 @@ def test_tiny_latents_are_refused_and_crash_nothing():
         claim["latent"]["steps"] = recipe["latent"]["steps"] = ["1"] * shape[0]
         forged = replace(work.assertion, claim=canonical(claim), recipe=canonical(recipe))
         assert judge(work.sign(assertion=forged), depth=Depth.QUICK).verdict is Verdict.INVALID
+
+
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**53) + 1, 2**53 - 1),
+    st.text(max_size=20),
+    st.sampled_from(["", "0", "-1", "1e9", "9" * 40, "0." + "0" * 38 + "1", "00" * 32, "ff" * 64]),
+    st.lists(st.integers(0, 2000), max_size=4),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_whatever_a_signed_file_says_only_reports_and_our_errors_come_back(data):
+    work = made()
+    texts = {name: json.loads(getattr(work.assertion, name)) for name in ("claim", "recipe")}
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole = texts[data.draw(st.sampled_from(["claim", "recipe"]))]
+        place = data.draw(st.sampled_from(list(paths(whole))))
+        at = whole
+        for key in place[:-1]:
+            at = at[key]
+        at[place[-1]] = data.draw(odd)
+    if data.draw(st.booleans()):  # the forger signs what he wrote, so that the later steps are reached
+        texts["claim"]["recipe"] = tagged_hash(Tag.RECIPE, canonical(texts["recipe"])).hex()
+    try:
+        claim = parse_claim(canonical(texts["claim"]))
+        possession = proof.prove(Tag.POSSESSION, work.secret, claim_id(claim))
+        authors = tuple(proof.prove(Tag.AUTHOR, work.author_secrets[0], claim_id(claim)) for _ in claim.authors)
+    except SeedproofError:
+        possession, authors = work.assertion.possession, work.assertion.authors
+    forged = replace(
+        work.assertion,
+        claim=canonical(texts["claim"]),
+        recipe=canonical(texts["recipe"]),
+        possession=possession,
+        authors=authors,
+    )
+    try:
+        report = judge(work.sign(assertion=forged), depth=Depth.QUICK)
+    except SeedproofError:
+        return
+    json.dumps(report.to_json(), allow_nan=False)
+    assert report.verdict is not Verdict.AUTHENTIC
 
 
 # --- policy ---------------------------------------------------------------------------------------------------------
