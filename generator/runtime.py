@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ class Runtime:
             "dtype": self.dtype,
             "threads": str(torch.get_num_threads()),
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "diffusers", "transformers", "numpy")},
+            **_versions(),
         }
 
     def _tensor(self, values: NDArray[np.float32]) -> torch.Tensor:
@@ -115,6 +116,11 @@ class Runtime:
             raise EnvironmentFault("the model produced NaN or infinity; try --dtype float32 or a lower --guidance")
         array: NDArray[np.float32] = result.numpy()
         return array
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "diffusers", "transformers", "numpy")}
 
 
 def load_runtime(model: InstalledModel, *, device: str = "auto", dtype: str = "float32") -> Runtime:
