@@ -60,10 +60,10 @@ def main() -> None:
         "decoded_exactly": f"{exact} of {PICTURES}",
     }
     sd_latent = gaussian(hashlib.sha256(b"sd").digest(), (4, 64, 64))
-    sd_bytes = len(encode_latent(quantise(sd_latent, relative_steps(sd_latent, 1 / 7.5))))
+    sd_bytes = len(encode_latent(quantise(sd_latent, relative_steps(sd_latent, 1 / 7.2))))
     sd = {
         "shape": [4, 64, 64],
-        "step": "standard deviation / 7.5",
+        "step": "standard deviation / 7.2",
         "bits_per_value": round(8 * sd_bytes / sd_latent.size, 3),
         "bytes": sd_bytes,
         "share_of_article_sized_png": round(sd_bytes / SD_PNG_BYTES, 4),

@@ -46,7 +46,7 @@ def main() -> None:
         return latent, runtime.decode(latent)
 
     latent, pixels = bare()
-    steps = relative_steps(latent[0], 1 / 7.5)  # type: ignore[index]
+    steps = relative_steps(latent[0], 1 / 7.2)  # type: ignore[index]
     image = encode_png(pixels[0])  # type: ignore[index]
     folder = tempfile.TemporaryDirectory()
     log = open_ledger(str(Path(folder.name) / "ledger.db"), create=True)

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Created", "Job", "Studio", "create", "numbered", "output_paths", "plan"]
 
-_DEFAULT_FRACTION = 1 / 7.5
-"""Quantisation step in channel standard deviations for models without calibrated steps: about 5 bits a value."""
+_DEFAULT_FRACTION = 1 / 7.2
+"""Quantisation step in channel standard deviations for models without calibrated steps: at most 5 bits a value."""
 
 
 @dataclass(frozen=True)
