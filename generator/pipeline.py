@@ -178,12 +178,11 @@ def load(folder: Path, *, device: torch.device, dtype: torch.dtype) -> FlowPipel
     _check_classes(folder)
     try:
         scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_bytes())
-        keep = {"local_files_only": True}
-        unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, use_safetensors=True, **keep)
+        keep = {"local_files_only": True}  # and plain loading: the other way wants a package of its own
+        plain = {**keep, "low_cpu_mem_usage": False}
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, use_safetensors=True, **plain)
         text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=dtype, use_safetensors=True, **keep)
-        decoder = DecoderOnly.from_pretrained(
-            folder / "vae", torch_dtype=torch.float32, use_safetensors=True, low_cpu_mem_usage=False, **keep
-        )
+        decoder = DecoderOnly.from_pretrained(folder / "vae", torch_dtype=torch.float32, use_safetensors=True, **plain)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer", **keep)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
