@@ -53,8 +53,8 @@ class _Root(click.Group):
 
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("seedproof"), prog_name="seedproof")
-def seedproof() -> None:
-    r"""Prove that you made a generated picture without giving away the secret; let anybody check by making it again.
+def seedproof() -> None:  # click wants the backspace character itself
+    """Prove that you made a generated picture without giving away the secret; let anybody check by making it again.
 
     \b
     Start here:
@@ -71,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SeedproofError as error:
         fail(str(error))
         code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
     except click.UsageError as error:
         hint = f" (see: {error.ctx.command_path} --help)" if error.ctx else ""
         fail(error.format_message() + hint)
