@@ -13,7 +13,7 @@ from ledger.opening import open_any, open_own
 from provenance.cli_options import keystore_options, unlock_author
 from provenance.cli_verify import read_picture_file
 from provenance.encoding import parse_hex
-from provenance.errors import EncodingError, LedgerFault, UnprovedError, UsageError
+from provenance.errors import EncodingError, InvalidError, LedgerFault, UnprovedError, UsageError
 from provenance.home import find_home
 from provenance.terminal import ProgressLine, note, write_json
 
@@ -61,13 +61,16 @@ def publish(
 ) -> None:
     """Put the claim of FILE into another log, and the log's receipt into FILE. The picture itself stays as it is.
 
-    Done again it fetches a newer receipt, for instance one with timestamps.
+    A file holds one receipt: the new one replaces the old one with its timestamps, so keep a copy where you need both.
+    Done again it fetches a newer receipt, for instance one with timestamps. The receipt of a log that others use too
+    shows there when an anonymous work was published. A symbolic link stays one; the file behind it is written.
     """
-    from ledger.publish import publish_picture
+    from ledger.publish import publish_picture, receipt_remarks
     from provenance.files import check_writable, write_atomic
 
     data = read_picture_file(file)
-    check_writable(file, overwrite=True)
+    target = file.resolve()
+    check_writable(target, overwrite=True)
     if authorities and "://" in location:
         raise UsageError("--stamp is for local logs; a service has its own checkpoints stamped")
     secrets, credentials = unlock_author(passphrase_file, cert=cert, key=key)
@@ -86,7 +89,9 @@ def publish(
         )
     finally:
         opened.close()
-    write_atomic(file, made.data, mode=stat.S_IMODE(file.stat().st_mode))
+    write_atomic(target, made.data, mode=stat.S_IMODE(target.stat().st_mode))
+    for remark in receipt_remarks(made):
+        note(f"{file}: {remark}")
     if as_json:
         write_json(
             {
@@ -103,7 +108,7 @@ def publish(
     note(f"{file}: claim {made.claim_id.hex()[:16]}... is entry {made.logged.index} of {opened.location}{again}")
 
 
-@click.group()
+@click.group(epilog="Example: seedproof ledger show --ledger gallery.db")
 def ledger() -> None:
     """Look into a log and check it."""
 
@@ -234,7 +239,13 @@ def _stamp(opened: Ledger, authorities: Sequence[str]) -> None:
 def _pixels_of(file: Path) -> bytes:
     from provenance.pixels import pixel_digest, read_picture
 
-    return pixel_digest(read_picture(read_picture_file(file)).rgb)
+    try:
+        return pixel_digest(read_picture(read_picture_file(file)).rgb)
+    except InvalidError as error:
+        raise UsageError(
+            f"{file}: {error}; only a lossless file still has the pixels that were claimed. "
+            "For another search pass --claim, --commitment, --pixels or --author"
+        ) from error
 
 
 def _digest(text: str, name: str) -> bytes:

@@ -18,10 +18,18 @@ from provenance.commitment import commit
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_work
 from provenance.encoding import parse_json
-from provenance.errors import EncodingError, EnvironmentFault, InvalidError, UnprovedError, UsageError
+from provenance.errors import (
+    EncodingError,
+    EnvironmentFault,
+    InvalidError,
+    UnprovedError,
+    UnsupportedVersionError,
+    UsageError,
+)
 from provenance.manifest import read_container
 from provenance.pixels import media_type_of
 from provenance.policy import Policy
+from provenance.receipt import parse_receipt
 from provenance.recipe import parse_recipe
 from provenance.report import Verdict
 from provenance.storedlatent import decode_latent
@@ -38,18 +46,23 @@ if TYPE_CHECKING:
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["Publication", "publish_picture"]
+__all__ = ["Publication", "publish_picture", "receipt_remarks"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A published picture: ``data`` is the new file; ``logged`` stands in the log, first there if ``known_before``."""
+    """A published picture: ``data`` is the new file; ``logged`` stands in the log, first there if ``known_before``.
+
+    ``receipt`` took the place of ``replaced``, the receipt that the file had before, if it had one.
+    """
 
     data: bytes
     claim_id: bytes
     logged: LoggedEntry
     receipt: bytes
     known_before: bool
+    anonymous: bool
+    replaced: bytes | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,44 @@ def publish_picture(
     signed = wrap(data, media_type, wrapping, signer, master=master, work_secret=secret, tsa_url=tsa_url)
     if read_plain(signed).data != read_plain(data).data:
         raise EnvironmentFault("signing changed the picture itself; nothing was written, please report it")
-    return Publication(signed, claim_id(work.claim), logged, receipt, known_before)
+    return Publication(
+        data=signed,
+        claim_id=claim_id(work.claim),
+        logged=logged,
+        receipt=receipt,
+        known_before=known_before,
+        anonymous=not work.claim.authors,
+        replaced=work.assertion.receipt,
+    )
+
+
+def receipt_remarks(made: Publication) -> list[str]:
+    """What the new receipt took away, and what it gives away, in sentences for the author."""
+    remarks = []
+    before, now = _count_timestamps(made.replaced), _count_timestamps(made.receipt)
+    if before and not now:
+        remarks.append(
+            f"warning: the receipt that was in the file had {before} timestamps, the new one has none and proves no "
+            "time; publish again with --stamp, or go back to a copy of the file"
+        )
+    elif made.replaced is not None:
+        remarks.append(f"the new receipt took the place of the old one ({before} timestamps before, {now} now)")
+    if made.anonymous:
+        remarks.append(
+            "the work is anonymous, but its receipt says where in the log it stands; in a log that others use too, "
+            "that shows when it was published, and beside which other works"
+        )
+    return remarks
+
+
+def _count_timestamps(receipt: bytes | None) -> int:
+    """RFC 3161 tokens in a receipt; none in one that cannot be read. Whether they hold is not asked."""
+    if receipt is None:
+        return 0
+    try:
+        return len(parse_receipt(receipt).timestamps)
+    except (InvalidError, UnsupportedVersionError):
+        return 0
 
 
 def _read_work(data: bytes, now: datetime) -> _Work:

@@ -6,6 +6,7 @@ import stat
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from ledger import cli
 from ledger.local import open_ledger
@@ -239,6 +240,38 @@ def test_a_file_that_cannot_be_replaced_is_noticed_before_anything_is_logged(pic
     monkeypatch.setattr("provenance.files.check_writable", refuse)
     run(cli.publish, picture, "--ledger", path, error=OutputError)
     assert not path.exists()
+
+
+def test_a_receipt_that_loses_its_timestamps_is_told(picture, path, tmp_path):
+    assert "the place of" not in run(cli.publish, picture, "--ledger", tmp_path / "none.db").stderr
+    with Authority().serve() as url:
+        told = run(cli.publish, picture, "--ledger", path, "--stamp", url).stderr
+    assert "took the place of the old one (0 timestamps before, 1 now)" in told
+    told = run(cli.publish, picture, "--ledger", tmp_path / "other.db").stderr
+    assert "had 1 timestamps, the new one has none" in told
+
+
+def test_an_anonymous_author_hears_what_the_receipt_shows(picture, path):
+    assert "work is anonymous" not in run(cli.publish, picture, "--ledger", path).stderr
+    picture.write_bytes(make_work(2, anonymous=True))
+    assert "shows when it was published" in run(cli.publish, picture, "--ledger", path).stderr
+
+
+def test_publishing_through_a_link_writes_what_it_points_to(picture, path, tmp_path):
+    link = tmp_path / "link.png"
+    link.symlink_to(picture)
+    before = picture.read_bytes()
+    run(cli.publish, link, "--ledger", path)
+    assert link.is_symlink()
+    assert picture.read_bytes() != before
+
+
+def test_a_lossy_file_is_no_question_that_find_can_answer(path, tmp_path):
+    open_ledger(str(path), create=True).close()
+    shot = tmp_path / "shot.jpg"
+    Image.fromarray(pixels()).save(shot)
+    result = run(cli.ledger, "find", shot, "--ledger", path, error=UsageError)
+    assert "lossless" in str(result.exception)
 
 
 def test_ledger_commands(picture, path):
