@@ -1,0 +1,185 @@
+"""``seedproof ledger show|find|fsck|stamp``: look into a log and check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ledger.opening import open_any, open_own
+from provenance.cli_verify import read_picture_file
+from provenance.encoding import parse_hex
+from provenance.errors import EncodingError, InvalidError, LedgerFault, UnprovedError, UsageError
+from provenance.home import find_home
+from provenance.terminal import ProgressLine, note, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provenance.claim import Claim
+    from provenance.ports import LoggedEntry
+
+__all__ = ["find", "fsck", "show", "stamp"]
+
+_LEDGER = click.option(
+    "--ledger", "location", metavar="PATH", help="The log's database file; by default your own local one."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+_DIGEST_BYTES = 32
+
+
+@click.command(epilog="Example: seedproof ledger show --ledger gallery.db")
+@_LEDGER
+@_JSON
+def show(location: str | None, as_json: bool) -> None:
+    """Show the log's name, key, size and newest checkpoint."""
+    opened = open_own(location)
+    try:
+        head = opened.head()
+    finally:
+        opened.close()
+    if as_json:
+        write_json(
+            {
+                "version": 1,
+                "ledger": opened.location,
+                "origin": head.origin,
+                "verifier_key": opened.verifier_key,
+                "size": head.size,
+                "root": head.root.hex(),
+                "checkpoint": head.note.decode(),
+            }
+        )
+        return
+    click.echo(f"log      {head.origin}")
+    click.echo(f"file     {opened.location}")
+    click.echo(f"key      {opened.verifier_key}")
+    click.echo(f"entries  {head.size}")
+    click.echo(f"root     {head.root.hex()}")
+
+
+@click.command(epilog="Example: seedproof ledger find hills.png --ledger gallery.db")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--claim", metavar="HEX", help="The claim with this id.")
+@click.option("--commitment", metavar="HEX", help="Claims of this Y.")
+@click.option("--pixels", metavar="HEX", help="Claims over this pixel digest.")
+@click.option("--author", metavar="HEX", help="Claims of this author key.")
+@_LEDGER
+@_JSON
+def find(
+    file: Path | None,
+    claim: str | None,
+    commitment: str | None,
+    pixels: str | None,
+    author: str | None,
+    location: str | None,
+    as_json: bool,
+) -> None:
+    """Find claims: over the pixels of FILE (signed, stripped or wrapped by anybody), or by what is given.
+
+    Exit code 3 when there is none.
+    """
+    given = {"commitment": commitment, "pixels": pixels, "author": author}
+    wanted = {name: _digest(text, name) for name, text in given.items() if text is not None}
+    if (file is not None) + (claim is not None) + bool(wanted) != 1:
+        raise UsageError("name a FILE, or --claim, or some of --commitment, --pixels and --author")
+    if file is not None:
+        wanted = {"pixels": _pixels_of(file)}
+    opened = open_any(location or str(find_home().ledger), create=False)
+    try:
+        found: Sequence[LoggedEntry]
+        if claim is not None:
+            single = opened.find(_digest(claim, "claim"))
+            found = [] if single is None else [single]
+        else:
+            found = opened.search(**wanted)
+    finally:
+        opened.close()
+    _print_entries(found, as_json=as_json)
+    if not found:
+        raise UnprovedError(f"no such claim in {opened.location}")
+
+
+@click.command(epilog="Example: seedproof ledger fsck --ledger gallery.db")
+@_LEDGER
+@_JSON
+def fsck(location: str | None, as_json: bool) -> None:
+    """Check every entry, proof and hash of the log. Exit code 4 when something does not hold."""
+    from ledger.audit import check_log
+    from provenance.note import VerifierKey
+
+    line = ProgressLine()
+    opened = open_own(location)
+    try:
+        key = VerifierKey.parse(opened.verifier_key)
+        problems = check_log(opened.engine, key, lambda done, total: line(done, total, "checking entries"))
+        size = None if problems else opened.head().size
+    finally:
+        line.clear()
+        opened.close()
+    if as_json:
+        write_json({"version": 1, "ledger": opened.location, "entries": size, "problems": problems})
+    for problem in problems:
+        note(problem)
+    if problems:
+        raise LedgerFault(f"{opened.location}: {len(problems)} problems; restore it from a backup of its newest state")
+    if not as_json:
+        click.echo(f"{opened.location}: all {size} entries hold")
+
+
+@click.command(epilog="Example: seedproof ledger stamp http://tsa.example/tsr")
+@click.argument("authorities", nargs=-1, required=True, metavar="URL...")
+@_LEDGER
+def stamp(authorities: tuple[str, ...], location: str | None) -> None:
+    """Have RFC 3161 authorities stamp the newest checkpoint; later receipts carry the timestamps."""
+    opened = open_own(location)
+    try:
+        warnings = opened.stamp(authorities)
+    finally:
+        opened.close()
+    for warning in warnings:
+        note(f"warning: {warning}")
+    note(f"{opened.location}: {len(authorities) - len(warnings)} of {len(authorities)} timestamps")
+
+
+def _pixels_of(file: Path) -> bytes:
+    from provenance.pixels import pixel_digest, read_picture
+
+    try:
+        return pixel_digest(read_picture(read_picture_file(file)).rgb)
+    except InvalidError as error:
+        raise UsageError(
+            f"{file}: {error}; only a lossless file still has the pixels that were claimed. "
+            "For another search pass --claim, --commitment, --pixels or --author"
+        ) from error
+
+
+def _digest(text: str, name: str) -> bytes:
+    try:
+        return parse_hex(text, name, size=_DIGEST_BYTES)
+    except EncodingError as error:
+        raise UsageError(f"--{error}") from error
+
+
+def _print_entries(found: Sequence[LoggedEntry], *, as_json: bool) -> None:
+    from provenance.claim import claim_id, parse_entry
+
+    claims = [(item.index, parse_entry(item.entry).claim) for item in found]
+    if as_json:
+        entries = [{"index_in_log": index, **_describe(claim, claim_id(claim))} for index, claim in claims]
+        write_json({"version": 1, "entries": entries})
+        return
+    for index, claim in claims:
+        who = f"author {claim.authors[0].hex()}" if claim.authors else "anonymous"
+        click.echo(f"{index:>8}  claim {claim_id(claim).hex()}  {who}")
+
+
+def _describe(claim: Claim, identifier: bytes) -> dict[str, object]:
+    return {
+        "claim_id": identifier.hex(),
+        "commitment": claim.Y.hex(),
+        "pixels": claim.pixels.hex(),
+        "latent": claim.latent.digest.hex(),
+        "authors": [key.hex() for key in claim.authors],
+    }
