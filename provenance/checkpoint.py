@@ -17,22 +17,13 @@ We sign no extension lines and refuse them. Worked example (its one signature li
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.errors import EncodingError, ForgedError
-from provenance.note import (
-    NoteSigner,
-    Signature,
-    VerifierKey,
-    check_name,
-    check_signatures,
-    format_base64,
-    parse_base64,
-    sign_note,
-    split_note,
-)
+from provenance.notation import MAX_COUNT, check_name, format_base64, parse_base64, parse_size
+from provenance.note import Signature, check_signatures, sign_note, split_note
+from provenance.notekey import KeyType, NoteSigner, VerifierKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +39,10 @@ __all__ = [
     "sign_checkpoint",
 ]
 
-MAX_TREE_SIZE = 2**63 - 1
+MAX_TREE_SIZE = MAX_COUNT
 """Largest tree size, as in the logs of others (a signed 64-bit integer)."""
 
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_OF_LOGS = (KeyType.ED25519, KeyType.MLDSA44)
 
 
 @dataclass(frozen=True)
@@ -65,15 +56,21 @@ class Checkpoint:
     signed_by: tuple[VerifierKey, ...] = ()
 
 
-def sign_checkpoint(origin: str, size: int, root: bytes, signer: NoteSigner) -> bytes:
-    """The checkpoint of a tree of ``size`` leaves with this 32-byte root; its origin is the signer's name.
+def sign_checkpoint(origin: str, size: int, root: bytes, signers: NoteSigner | Sequence[NoteSigner]) -> bytes:
+    """The checkpoint of a tree of ``size`` leaves with this 32-byte root, with a line of each signer in their order.
+
+    The signers are the log's keys: all bear its origin as their name, and are of type 01 or 06 (which says nothing
+    about time here). Two keys of one type sign side by side while a log changes its key.
 
     Raises:
-        EncodingError: what nobody could read again: another origin, a size out of range, a root that is no hash.
+        EncodingError: what nobody could read again: no signer, another name, a size out of range, a root that is no
+            hash.
     """
-    if origin != signer.name or not 0 <= size <= MAX_TREE_SIZE or len(root) != 32:  # noqa: PLR2004 - a SHA-256 hash
+    signers = [signers] if isinstance(signers, NoteSigner) else signers
+    named = bool(signers) and all((signer.name, signer.kind in _OF_LOGS) == (origin, True) for signer in signers)
+    if not named or not 0 <= size <= MAX_TREE_SIZE or len(root) != 32:  # noqa: PLR2004 - a SHA-256 hash
         raise EncodingError("checkpoint: the origin must be the key's name, the size a count and the root 32 bytes")
-    return sign_note(f"{origin}\n{size}\n{format_base64(root)}\n", signer)
+    return sign_note(f"{origin}\n{size}\n{format_base64(root)}\n", signers)
 
 
 def parse_checkpoint(note: bytes) -> Checkpoint:
@@ -93,20 +90,13 @@ def open_checkpoint(note: bytes, keys: Sequence[VerifierKey]) -> Checkpoint:
         ForgedError: no key of that name is among ``keys``, it did not sign, or its signature does not hold.
     """
     checkpoint, text, signatures = _read_checkpoint(note)
-    own = [key for key in keys if key.name == checkpoint.origin]
+    own = [key for key in keys if key.name == checkpoint.origin and key.kind in _OF_LOGS]
     if not own:
         raise ForgedError(f"checkpoint: the log {checkpoint.origin} is not among the known ones")
     signed_by = check_signatures(text, signatures, own)
     if not signed_by:
         raise ForgedError(f"checkpoint: in the name of {checkpoint.origin}, but not signed by its known key")
     return Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note, signed_by)
-
-
-def parse_size(text: str, what: str) -> int:
-    """A decimal count in its one spelling: "-5", "+1", "007", "4_2", " 1" and other digits than ASCII are refused."""
-    if not _SIZE.fullmatch(text) or int(text) > MAX_TREE_SIZE:
-        raise EncodingError(f"{what}: {text[:30]!r} is no decimal count without sign or leading zeros")
-    return int(text)
 
 
 def _read_checkpoint(note: bytes) -> tuple[Checkpoint, str, list[Signature]]:

@@ -16,7 +16,7 @@ ROOMS = """
     authoring inspection
     verify standing integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
-    receipt timestamp checkpoint note merkle
+    receipt timestamp cosignature checkpoint note notekey notation merkle
     correlation calibration
     recipe claim challenge
     latent storedlatent pixels canonicalfile chunks
