@@ -8,7 +8,7 @@ from provenance.claim import claim_id, format_entry, parse_entry
 from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.report import Check, Status
-from provenance.timestamp import check_timestamp
+from provenance.timeevidence import check_timestamps
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from provenance.claim import Claim, Entry
     from provenance.policy import Policy
     from provenance.ports import Ledger
-    from provenance.receipt import ReceiptCheck
 
 __all__ = ["check_lineage", "check_logged", "check_rivals"]
 
@@ -42,15 +41,19 @@ def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datet
         "known_log": found.known,
     }
     place = f"entry {found.index} of {found.size} in {found.log}"
-    if not found.known:
-        return Check(10, Status.WARN, f"{place}, a log that the policy does not know: proves nothing yet", figures)
-    stamps, bad = _read_timestamps(found, policy, now)
-    if stamps:
-        figures["existed_before"] = stamps[0]
-        remark = f"; {bad}" if bad else ""
-        return Check(10, Status.PASS, f"{place}; existed before {stamps[0]}{remark}", figures)
-    if bad:
-        return Check(10, Status.WARN, f"{place}; {bad}", figures)
+    evidence = check_timestamps(found.timestamps, found.note, policy.timestamp_authorities, now)
+    remarks = "".join(f"; {remark}" for remark in evidence.remarks)
+    if evidence.before is not None:
+        figures["existed_before"] = f"{evidence.before:%Y-%m-%dT%H:%M:%SZ}"
+        figures["authorities"] = len(evidence.stamps)
+    if not found.known:  # its timestamps hold all the same: they are over the root that holds the entry
+        worth = f"; {evidence.sentence()}" if evidence.before else ": proves nothing yet"
+        text = f"{place}, a log that the policy does not know{worth}{remarks}"
+        return Check(10, Status.WARN, text, figures)
+    if evidence.before is not None:
+        return Check(10, Status.PASS, f"{place}; {evidence.sentence()}{remarks}", figures)
+    if remarks:
+        return Check(10, Status.WARN, f"{place}{remarks}", figures)
     independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
     figures["independent"] = independent
     note = "" if independent else ": a log run by its own user proves no time"
@@ -110,19 +113,3 @@ def check_lineage(claim: Claim) -> Check:
 
 def _shares_work(a: Claim, b: Claim) -> bool:
     return a.pixels == b.pixels or a.latent.digest == b.latent.digest
-
-
-def _read_timestamps(found: ReceiptCheck, policy: Policy, now: datetime) -> tuple[list[str], str]:
-    """Times of the tokens by trusted authorities, oldest first; and a remark about one that does not hold."""
-    times, bad = [], ""
-    for token in found.timestamps:
-        try:
-            stamp = check_timestamp(token, found.note, policy.timestamp_authorities)
-        except InvalidError as error:
-            bad = f"a timestamp is not counted: {error}"
-            continue
-        if stamp.time > now:
-            bad = f"a timestamp by {stamp.authority} lies in the future and is not counted"
-            continue
-        times.append(f"{stamp.time:%Y-%m-%dT%H:%M:%SZ} according to {stamp.authority}")
-    return sorted(times), bad

@@ -5,7 +5,8 @@ message imprint is the SHA-256 of the message, its signature chains to one of th
 and the one certificate that signed is for time stamping alone (critical extended key usage, RFC 3161, section 2.3).
 
 It does not prove that the authority's clock is right, nor that the authority is independent of whoever shows the token:
-that is what choosing anchors decides.
+that is what choosing anchors decides. A token under the policy :data:`DEVELOPMENT_POLICY` comes from ``seedproof ledger
+tsa``, which anybody can run with any clock: it is marked, and counts for nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from rfc3161_client import TimeStampResponse
 
-__all__ = ["MAX_TOKEN_BYTES", "Timestamp", "check_timestamp", "decode_token"]
+__all__ = [
+    "DEVELOPMENT_POLICY",
+    "MAX_TOKEN_BYTES",
+    "Timestamp",
+    "check_timestamp",
+    "decode_token",
+    "imprint_of",
+    "says_development",
+    "signing_certificate",
+]
+
+DEVELOPMENT_POLICY = "2.25.84287798660509312289585991570961513914"
+"""Policy identifier of tokens by a development authority (an OID from a UUID, ITU-T X.667). They prove no time."""
 
 MAX_TOKEN_BYTES = 32_768
 """Real tokens have 1 to 8 KB; a chain of RSA-4096 or ML-DSA certificates needs more."""
@@ -36,10 +49,16 @@ _GRANTED = b"\x30\x03\x02\x01\x00"  # PKIStatusInfo { status granted(0) }
 
 @dataclass(frozen=True)
 class Timestamp:
-    """``time`` (UTC) as the authority's certificate subject ``authority`` (RFC 4514) vouches for it."""
+    """``time`` (UTC) as the authority's certificate subject ``authority`` (RFC 4514) vouches for it.
+
+    ``anchor`` is the SHA-256 of the trusted certificate that it chains to: two tokens with one anchor are one
+    authority's, however many certificates that has. ``development``: its policy says that it proves nothing.
+    """
 
     time: dt.datetime
     authority: str
+    anchor: bytes
+    development: bool
 
 
 def check_timestamp(token_der: bytes, message: bytes, anchors: Sequence[bytes]) -> Timestamp:
@@ -52,18 +71,21 @@ def check_timestamp(token_der: bytes, message: bytes, anchors: Sequence[bytes]) 
         EncodingError, LimitError: not the DER of a token, or too large.
         UsageError: ``anchors`` holds something that is no PEM certificate.
     """
-    from rfc3161_client import VerifierBuilder
-
     response = decode_token(token_der)
     roots = [certificate for pem in anchors for certificate in _load_anchor(pem)]
     if not roots:
         raise ForgedError("timestamp: no authority is trusted, so nobody vouches for its time")
-    signer = _signing_certificate(response)
+    signer = signing_certificate(response)
     with _refusing(ForgedError, "timestamp: does not hold"):
         if response.tst_info.message_imprint.hash_algorithm.dotted_string != _SHA256_OID:
             raise ForgedError("timestamp: its message imprint is not SHA-256")
-        VerifierBuilder(roots=roots).build().verify(response, hashlib.sha256(message).digest())
-        return Timestamp(response.tst_info.gen_time, signer.subject.rfc4514_string())
+        anchor = _vouching(response, roots, hashlib.sha256(message).digest())
+        return Timestamp(
+            time=response.tst_info.gen_time,
+            authority=signer.subject.rfc4514_string(),
+            anchor=_fingerprint(anchor),
+            development=response.tst_info.policy.dotted_string == DEVELOPMENT_POLICY,
+        )
 
 
 def decode_token(token_der: bytes) -> TimeStampResponse:
@@ -84,11 +106,30 @@ def decode_token(token_der: bytes) -> TimeStampResponse:
         return response
 
 
-def _signing_certificate(response: TimeStampResponse) -> Certificate:
+def says_development(token_der: bytes) -> bool:
+    """Whether a token, of which nothing is checked, says that it comes from a development authority."""
+    with contextlib.suppress(SeedproofError), _refusing(EncodingError, "timestamp"):
+        return decode_token(token_der).tst_info.policy.dotted_string == DEVELOPMENT_POLICY
+    return False
+
+
+def imprint_of(token_der: bytes) -> bytes:
+    """The digest that a token is over, whatever its algorithm; nothing is checked.
+
+    Raises:
+        EncodingError, LimitError: not a token.
+    """
+    return decode_token(token_der).tst_info.message_imprint.message
+
+
+def signing_certificate(response: TimeStampResponse) -> Certificate:
     """The one embedded certificate that the signer names by issuer and serial number, for time stamping alone.
 
     The certificates in a token are not signed: a decoy with the same issuer and serial number would let the usage be
     read from one certificate and the signature be checked with another.
+
+    Raises:
+        ForgedError: there is no such certificate, more than one, or it is for something else.
     """
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -106,6 +147,31 @@ def _signing_certificate(response: TimeStampResponse) -> Certificate:
         if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
             raise ForgedError("timestamp: its signer's certificate is not for time stamping alone")
         return found[0]
+
+
+def _vouching(response: TimeStampResponse, roots: Sequence[Certificate], digest: bytes) -> Certificate:
+    """The first of ``roots`` under which the token holds: each is asked alone, so that one authority counts once."""
+    from cryptography import x509
+    from rfc3161_client import VerificationError, VerifierBuilder
+
+    certificates = [x509.load_der_x509_certificate(der) for der in response.signed_data.certificates]
+    named = {name for certificate in certificates for name in (certificate.issuer, certificate.subject)}
+    failure: VerificationError | None = None
+    for root in roots:
+        if root.subject in named:
+            try:
+                VerifierBuilder(roots=[root]).build().verify(response, digest)
+            except VerificationError as error:
+                failure = error
+            else:
+                return root
+    raise failure or ForgedError("timestamp: it chains to no authority that is trusted")
+
+
+def _fingerprint(certificate: Certificate) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return certificate.fingerprint(SHA256())
 
 
 def _load_anchor(pem: bytes) -> list[Certificate]:

@@ -16,9 +16,9 @@ ROOMS = """
     authoring inspection
     verify standing integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
-    receipt timestamp cosignature checkpoint note notekey notation merkle
+    timeevidence receipt timestamp cosignature checkpoint note notekey notation merkle
     correlation calibration
-    recipe claim challenge
+    recipe setup claim challenge
     latent storedlatent pixels canonicalfile chunks
     noise commitment
     credentials keystore passphrase sealedfile derivation master
