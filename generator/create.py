@@ -27,7 +27,7 @@ from provenance.pixels import encode_png, encode_webp
 from provenance.recipe import Opening, Prompt, Recipe, open_sealed, opening_commitment, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from provenance.master import Master
     from provenance.ports import Ledger
 
-__all__ = ["Created", "Job", "Studio", "create", "numbered", "output_paths", "plan"]
+__all__ = ["Created", "Job", "Studio", "begin_all", "create", "numbered", "output_paths", "plan"]
 
 _DEFAULT_FRACTION = 1 / 7.2
 """Quantisation step in channel standard deviations for models without calibrated steps: at most 5 bits a value."""
@@ -126,10 +126,12 @@ def create(
 
     Raises:
         OutputError: the file cannot be written; noticed before anything is generated where possible.
+        UsageError: a size that the model cannot make; nothing was begun.
         LedgerFault: the log refused or is gone; the journal keeps the work.
         InvalidError, EnvironmentFault: see generator.runtime.
     """
     check_writable(job.output, overwrite=job.overwrite)
+    studio.runtime.latent_shape(job.width, job.height)
     work, found = _begin(job, studio)
     secret = derive_work(studio.master, work.nonce)
     Y = commit(secret)
@@ -176,7 +178,8 @@ def create(
 
 def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
     """Take up an unfinished work of the same job and output, or begin one with a fresh nonce."""
-    found = _unfinished(job, studio)
+    author = commit(derive_author(studio.master))
+    found = _unfinished(job, studio.home, studio.model, author)
     if found is not None:
         return found, True
     nonce = os.urandom(32)
@@ -185,17 +188,13 @@ def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
         opening = Opening(os.urandom(32), job.prompt)
         sealed = seal(opening, derive_prompt_key(studio.master, nonce), 0)
         commitment = opening_commitment(opening)
-    work = Begun(nonce, _fingerprint(job, studio), str(job.output.absolute()), sealed, commitment)
+    work = Begun(nonce, job.fingerprint(studio.model, author), str(job.output.absolute()), sealed, commitment)
     begin(studio.home, work)
     return work, False
 
 
-def _fingerprint(job: Job, studio: Studio) -> str:
-    return job.fingerprint(studio.model, commit(derive_author(studio.master)))
-
-
-def _unfinished(job: Job, studio: Studio) -> Begun | None:
-    return unfinished(studio.home, _fingerprint(job, studio), str(job.output.absolute()))
+def _unfinished(job: Job, home: Home, model: InstalledModel, author: bytes) -> Begun | None:
+    return unfinished(home, job.fingerprint(model, author), str(job.output.absolute()))
 
 
 def _generate(
@@ -241,16 +240,16 @@ def _generate(
     return recipe, integers, rgb
 
 
-def plan(jobs: Sequence[Job], studio: Studio) -> list[tuple[Job, bool]]:
-    """The jobs of one command that are still to be done, each now in the journal, and whether it was there before.
+def plan(jobs: Sequence[Job], home: Home, model: InstalledModel, author: bytes) -> list[tuple[Job, bool]]:
+    """The jobs of one command that are still to be done, and whether each was begun before. Needs no secret.
 
-    All records are written before the first picture is made. Where some are found, an earlier run of the same command
-    was interrupted: a job without a record whose file is there was finished then, and is left alone.
+    Where some were begun, an earlier run of the same command was interrupted: a job without a record whose file is
+    there was finished then, and is left alone. ``author`` is the x-only author key.
 
     Raises:
-        OutputError: a file is in the way; then nothing was begun.
+        OutputError: a file or folder is in the way; nothing was begun or written.
     """
-    known = [_unfinished(job, studio) is not None for job in jobs]
+    known = [_unfinished(job, home, model, author) is not None for job in jobs]
     todo = [
         (job, found)
         for job, found in zip(jobs, known, strict=True)
@@ -258,9 +257,13 @@ def plan(jobs: Sequence[Job], studio: Studio) -> list[tuple[Job, bool]]:
     ]
     for job, _ in todo:
         check_writable(job.output, overwrite=job.overwrite)
-    for job, _ in todo:
-        _begin(job, studio)
     return todo
+
+
+def begin_all(jobs: Iterable[Job], studio: Studio) -> None:
+    """Write the journal records of all jobs before the first picture is made, so that :func:`plan` knows them again."""
+    for job in jobs:
+        _begin(job, studio)
 
 
 def numbered(job: Job, count: int) -> list[Job]:

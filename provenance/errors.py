@@ -16,11 +16,13 @@ from __future__ import annotations
 
 __all__ = [
     "ChallengeError",
+    "ConflictError",
     "CorruptKeystoreError",
     "DisagreementError",
     "EncodingError",
     "EnvironmentFault",
     "ForgedError",
+    "InterruptedFault",
     "InvalidError",
     "LedgerFault",
     "LimitError",
@@ -71,6 +73,17 @@ class SealedError(InvalidError):
     """An opening that does not open the sealed prompt: wrong salt, wrong text, wrong key."""
 
 
+class ConflictError(InvalidError):
+    """An entry came second where a log takes one: the work was sold, revoked, or attributed before.
+
+    It does not prove bad faith: two honest programs may have raced. ``index`` is where the first one stands.
+    """
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index
+
+
 class UnprovedError(SeedproofError):
     """Nothing of ours is active in the file. It does not prove that there never was: manifests can be stripped."""
 
@@ -96,6 +109,12 @@ class WrongPassphraseError(UsageError):
 
 class OutputError(UsageError):
     """The output cannot be written. What stood there before stands there still."""
+
+
+class InterruptedFault(SeedproofError):  # noqa: N818 - "InterruptedError" is a builtin
+    """The user pressed Ctrl-C; the message says what was finished by then."""
+
+    exit_code = 130
 
 
 # --- the machine is to blame ----------------------------------------------------------------------------------------

@@ -260,7 +260,9 @@ def test_an_interrupted_batch_goes_on_where_it_stopped(capsys, tmp_path, keys, m
 
     with monkeypatch.context() as patch:
         patch.setattr(making, "write_atomic", interrupted)
-        assert run(capsys, *arguments)[0] == 130
+        code, _, err = run(capsys, *arguments)
+        assert code == 130
+        assert "interrupted; 2 of 3 pictures are finished" in err.splitlines()[-1]
     first = (tmp_path / "a-1.png").read_bytes()
     code, out, err = run(capsys, *arguments)
     assert code == 0

@@ -13,8 +13,9 @@ import pytest
 import generator.create as making
 from generator.create import create, numbered, output_paths
 from provenance.claim import parse_entry
-from provenance.derivation import derive_prompt_key
-from provenance.errors import EnvironmentFault, LedgerFault, OutputError
+from provenance.commitment import commit
+from provenance.derivation import derive_author, derive_prompt_key
+from provenance.errors import EnvironmentFault, LedgerFault, OutputError, UsageError
 from provenance.recipe import open_sealed
 from provenance.report import Status, Verdict
 from tests.generator.studio import job, studio
@@ -233,6 +234,24 @@ def test_latents_that_cannot_be_stored_are_no_picture(tmp_path, monkeypatch):
     with pytest.raises(EnvironmentFault, match="16 bits"):
         create(job(tmp_path / "a.png"), room)
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_size_that_cannot_be_made_leaves_no_record(tmp_path):
+    room = studio(tmp_path)
+    with pytest.raises(UsageError, match="--size"):
+        create(job(tmp_path / "a.png", width=100), room)
+    assert records(room) == []
+
+
+def test_planning_begins_nothing(tmp_path):
+    room = studio(tmp_path)
+    author = commit(derive_author(room.master))
+    jobs = numbered(job(tmp_path / "a.png"), 2)
+    assert making.plan(jobs, room.home, room.model, author) == [(each, False) for each in jobs]
+    assert records(room) == []
+    making.begin_all(jobs, room)
+    assert len(records(room)) == 2
+    assert making.plan(jobs, room.home, room.model, author) == [(each, True) for each in jobs]
 
 
 def test_names_of_several_pictures(tmp_path):
