@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from generator.models import HOUSE_MODEL, InstalledModel, open_model, scheduler_of
 from provenance.errors import InvalidError, MissingModelError, UsageError
+from provenance.noise import gaussian
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,15 +65,17 @@ class DiffusersRegenerator:
         pixels: NDArray[np.uint8] = self._pipeline(recipe, "float32").decode(latent[None])[0]
         return pixels
 
-    def regenerate(
-        self, recipe: Recipe, prompt: Prompt, noises: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
-        """The final latent for each initial noise, one by one."""
+    def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
+        """The final latent for each seed, one by one."""
         pipeline = self._pipeline(recipe, recipe.dtype)
         made: list[NDArray[np.float32]] = []
-        for noise in noises:
+        for seed in seeds:
             latents = pipeline.sample(
-                noise[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
+                gaussian(seed, recipe.shape)[None],
+                prompt.text,
+                prompt.negative,
+                steps=recipe.steps,
+                guidance=float(recipe.guidance),
             )
             made.append(latents[0])
         return made

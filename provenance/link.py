@@ -158,13 +158,14 @@ def check_regeneration(
     for done, seed in enumerate(seeds):
         if progress is not None:
             progress(done, len(seeds) + 1, "regenerating" if done == 0 else "comparing with wrong seeds")
-        (made,) = regenerator.regenerate(recipe, prompt, [gaussian(seed, recipe.shape)])
+        (made,) = regenerator.regenerate(recipe, prompt, [seed])
         distances.append(cell_distance(made, subject.integers, recipe.latent_steps))
         if done > 0:
             nearest_cosine = max(nearest_cosine, cosine(made, subject.latent))
     if progress is not None:
         progress(len(seeds), len(seeds) + 1, "inverting")
-    inverted = cosine(regenerator.invert(recipe, prompt, subject.latent), subject.noise)
+    back = regenerator.invert(recipe, prompt, subject.latent)
+    inverted = None if back is None else cosine(back, subject.noise)
     right, wrong = distances[0], min(distances[1:])
     d = math.prod(recipe.shape)
     figures: dict[str, str | int | float | bool | None] = {
@@ -174,11 +175,15 @@ def check_regeneration(
         "wrong_seeds": WRONG_SEEDS,
         "nearest_wrong_distance": _round(wrong),
         "nearest_wrong_cosine": round(nearest_cosine, 4),
-        "inversion_cosine": round(inverted, 6),
-        "inversion_false_accept_log2": round(max(log2_false_accept(inverted, d), -float(d)), 1),
+        "inversion_cosine": None if inverted is None else round(inverted, 6),
+        "inversion_false_accept_log2": (
+            None if inverted is None else round(max(log2_false_accept(inverted, d), -float(d)), 1)
+        ),
         "calibrated": subject.calibration is not None,
     }
     text = f"distance {right:.4f} steps (accept up to {accept:g}); nearest of {WRONG_SEEDS} wrong seeds {wrong:.2f}"
+    if inverted is None:
+        text += "; inversion not available for this sampler"
     measured = subject.calibration is not None and recipe.dtype == "float32"
     if not right <= (reject if measured else max(reject, wrong / 2)):
         text = f"the seed makes another picture: distance {right:.2f} steps, nearest wrong seed {wrong:.2f}"

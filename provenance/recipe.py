@@ -25,6 +25,7 @@ from provenance.encoding import (
 )
 from provenance.errors import EncodingError, InvalidError, LimitError, SealedError, UnsupportedVersionError
 from provenance.hashing import Tag, tagged_hash
+from provenance.setup import Setup, setup_from_json, setup_to_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -54,6 +55,9 @@ MAX_STEPS = 1_000
 MAX_PICTURE_SIDE = 8_192
 _PAD = 512
 """Sealed prompts are padded to a multiple of this many bytes, so that their length says little."""
+
+_PLAIN, _WITH_SETUP = "text-to-image", "diffusers-text-to-image"
+"""Algorithms: a flow-matching loop of our own, and a pipeline of diffusers, whose recipes carry a setup."""
 
 _DTYPES = ("float32", "float16", "bfloat16")
 
@@ -93,7 +97,10 @@ class Scheduler:
 
 @dataclass(frozen=True)
 class Recipe:
-    """See docs/protocol.md, section 7. ``prompt`` is open, or the 32-byte commitment to a sealed opening."""
+    """See docs/protocol.md, section 7. ``prompt`` is open, or the 32-byte commitment to a sealed opening.
+
+    With a ``setup`` the algorithm is ``diffusers-text-to-image``, without one ``text-to-image``.
+    """
 
     model: Model
     scheduler: Scheduler
@@ -108,6 +115,7 @@ class Recipe:
     shape: tuple[int, int, int]
     latent_steps: tuple[Decimal, ...]
     parents: tuple[bytes, ...] = ()
+    setup: Setup | None = None
 
     @property
     def sealed(self) -> bool:
@@ -143,7 +151,7 @@ def format_recipe(recipe: Recipe) -> bytes:
         {
             "kind": "recipe",
             "v": 1,
-            "algorithm": {"id": "text-to-image", "v": 1},
+            "algorithm": {"id": _PLAIN if recipe.setup is None else _WITH_SETUP, "v": 1},
             "model": {
                 "name": recipe.model.name,
                 "digest": recipe.model.digest.hex(),
@@ -165,6 +173,7 @@ def format_recipe(recipe: Recipe) -> bytes:
             "latent": {"v": 1, "steps": [decimal_string(step) for step in recipe.latent_steps]},
             "pixels": {"v": 1},
             "parents": [parent.hex() for parent in recipe.parents],
+            **({} if recipe.setup is None else {"setup": setup_to_json(recipe.setup)}),
         }
     )
     if len(data) > MAX_RECIPE_BYTES:
@@ -181,7 +190,7 @@ def parse_recipe(data: bytes) -> Recipe:
     """
     with Fields(parse_canonical(data, "recipe", limit=MAX_RECIPE_BYTES), "recipe") as fields:
         fields.version("recipe")
-        _check_algorithm(fields.object("algorithm"))
+        algorithm = _read_algorithm(fields.object("algorithm"))
         seed, shape, latent_steps = _read_noise_and_latent(fields)
         with fields.object("pixels") as pixels:
             _check_version(pixels, "pixel rounding")
@@ -200,6 +209,7 @@ def parse_recipe(data: bytes) -> Recipe:
             shape=shape,
             latent_steps=latent_steps,
             parents=fields.array("parents", digest_item, limit=MAX_PARENTS),
+            setup=setup_from_json(fields.object("setup")) if algorithm == _WITH_SETUP else None,
         )
 
 
@@ -273,14 +283,16 @@ def _padded(opening: Opening) -> bytes:
     return plain + bytes(-len(plain) % _PAD)
 
 
-def _check_algorithm(fields: Fields) -> None:
+def _read_algorithm(fields: Fields) -> str:
     with fields:
         identifier = fields.text("id", limit=100)
         version = fields.integer("v")
-        if identifier != "text-to-image" or version != 1:  # before unknown fields: a newer algorithm may have more
+        # before unknown fields: a newer algorithm may have more
+        if identifier not in (_PLAIN, _WITH_SETUP) or version != 1:
             raise UnsupportedVersionError(
                 f"recipe: algorithm {identifier!r} version {version} is not known to this program; update seedproof"
             )
+        return identifier
 
 
 def _check_version(fields: Fields, what: str) -> None:

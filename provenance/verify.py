@@ -168,6 +168,12 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
             raise MissingModelError(f"cannot regenerate: {reason}")
         checks.append(Check(9, Status.SKIP, reason))
         return links
+    elsewhere = _made_elsewhere(subject)
+    if elsewhere is not None:
+        if request.depth is Depth.INSIST:
+            raise MissingModelError(f"cannot regenerate: {elsewhere}")
+        checks.append(Check(9, Status.SKIP, elsewhere))
+        return links
     note(check_regeneration(subject, prompt, regenerator, request.entropy, request.progress))
     return links
 
@@ -195,6 +201,16 @@ def _why_not(subject: Subject, request: Request) -> tuple[str, Prompt | None]:
     return "", prompt
 
 
+def _made_elsewhere(subject: Subject) -> str | None:
+    """Why step 9 would say nothing about this picture, although this machine has its model."""
+    setup = subject.recipe.setup
+    if setup is not None and setup.attached:
+        return "sampled by another program, which this one does not imitate to the last bit"
+    if setup is not None and setup.code is not None:
+        return "the model runs code of its own, and a verifier runs no stranger's code"
+    return None
+
+
 def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None) -> tuple[Verdict, str]:
     failed = next((check for check in checks if check.status is Status.FAIL), None)
     if failed is not None:
@@ -209,6 +225,9 @@ def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None
     if links.get(9) is Link.HOLDS and linked:
         if subject.calibration is None:
             return Verdict.CONSISTENT, "regenerated, but the policy knows no calibration for this model, size and steps"
+        bound = None if subject.recipe.setup is None else subject.recipe.setup.why_not_authentic
+        if bound is not None:
+            return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""
     if linked:
         return Verdict.CONSISTENT, "nobody regenerated the picture, or the regeneration was inconclusive (step 9)"

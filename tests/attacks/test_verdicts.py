@@ -374,7 +374,7 @@ class Memory:
     def decode(self, recipe, latent):
         return regenerator().decode(recipe, latent)
 
-    def regenerate(self, recipe, prompt, noises):
+    def regenerate(self, recipe, prompt, seeds):
         self.calls += 1
         return [self.latents[min(self.calls - 1, len(self.latents) - 1)]]
 

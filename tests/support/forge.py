@@ -26,7 +26,6 @@ from provenance.latent import dequantise, quantise
 from provenance.manifest import read_container
 from provenance.manifest_write import sign_picture
 from provenance.master import Master
-from provenance.noise import gaussian
 from provenance.pixels import encode_png, read_picture
 from provenance.policy import default_policy
 from provenance.recipe import Prompt, Recipe, format_recipe, parse_recipe
@@ -148,8 +147,7 @@ def bench(secret, author_secrets, credentials, nonce, prompt, guidance="2", *, n
         shape=calibration.shape,
         latent_steps=steps or calibration.steps,
     )
-    noise = gaussian(noise_seed or work_seed, base.shape)
-    (latent,) = maker.regenerate(base, Prompt(prompt), [noise])
+    (latent,) = maker.regenerate(base, Prompt(prompt), [noise_seed or work_seed])
     integers = quantise(latent, base.latent_steps)
     rgb = maker.decode(base, dequantise(integers, base.latent_steps))
     return Bench(secret, author_secrets, credentials, base, integers, rgb, nonce)
