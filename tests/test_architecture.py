@@ -16,7 +16,7 @@ ROOMS = """
     authoring inspection
     verify standing integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
-    timeevidence receipt timestamp cosignature checkpoint note notekey notation merkle
+    timeevidence receipt timestamp cosignature checkpoint note notekey notation tiles merkle
     correlation calibration
     recipe setup claim challenge
     latent storedlatent pixels canonicalfile chunks
