@@ -1,9 +1,7 @@
 """Cosignatures: "I saw this log grow without contradiction up to here, at this time" (C2SP tlog-cosignature).
 
 A witness adds a signature line of its own to a checkpoint, of type 04 or 06 (:mod:`provenance.notekey`). The line
-covers the checkpoint's text and a time, and none of the other lines. So lines are added, left out and reordered freely;
-only those of the log itself, which bear its origin as their name, stay as they were signed. That part of a note is what
-authorities timestamp: see :func:`without_cosignatures`.
+covers the checkpoint's text and a time, and none of the other lines: lines may be added and left out freely.
 """
 
 from __future__ import annotations
@@ -33,7 +31,6 @@ __all__ = [
     "cosign",
     "open_cosignatures",
     "take_cosignatures",
-    "without_cosignatures",
 ]
 
 
@@ -124,17 +121,3 @@ def add_cosignatures(note: bytes, lines: Sequence[str]) -> bytes:
         if len(longer) <= MAX_SIGNATURES and len(format_note(text, longer)) <= MAX_NOTE_BYTES:
             present = longer
     return format_note(text, present)
-
-
-def without_cosignatures(note: bytes) -> bytes:
-    """The checkpoint with the log's own lines alone: the bytes that RFC 3161 authorities timestamp.
-
-    Raises:
-        EncodingError, LimitError: ``note`` is no checkpoint, or has no line in the name of its origin.
-    """
-    origin = parse_checkpoint(note).origin
-    text, signatures = split_note(note)
-    own = [line for line in signatures if line.name == origin]
-    if not own:
-        raise EncodingError(f"checkpoint: no signature line in the name of its log {origin[:60]}")
-    return format_note(text, own)
