@@ -93,7 +93,9 @@ def find(
             single = opened.find(_digest(claim, "claim"))
             found = [] if single is None else [single]
         else:
-            found = opened.search(**wanted)
+            found = opened.search(
+                commitment=wanted.get("commitment"), pixels=wanted.get("pixels"), author=wanted.get("author")
+            )
     finally:
         opened.close()
     _print_entries(found, as_json=as_json)

@@ -134,9 +134,10 @@ class LocalLedger:
         pixels: bytes | None = None,
         latent: bytes | None = None,
         author: bytes | None = None,
+        after: int = -1,
     ) -> Sequence[LoggedEntry]:
-        """Entries that match every given criterion, in log order; at most MAX_RESULTS."""
-        statement = select(Leaf.leaf_index).order_by(Leaf.leaf_index).limit(MAX_RESULTS)
+        """Entries that match every given criterion, in log order, beyond ``after``; at most MAX_RESULTS."""
+        statement = select(Leaf.leaf_index).where(Leaf.leaf_index > after).order_by(Leaf.leaf_index).limit(MAX_RESULTS)
         for column, wanted in ((Leaf.commitment, commitment), (Leaf.pixels, pixels), (Leaf.latent, latent)):
             if wanted is not None:
                 statement = statement.where(column == wanted)
@@ -145,7 +146,7 @@ class LocalLedger:
         with reading(self._engine) as connection:
             return [LoggedEntry(i, _entry(connection, i)) for i in connection.execute(statement).scalars()]
 
-    def follow_ups(self, claim_id: bytes) -> Sequence[LoggedEntry]:  # noqa: ARG002 - version 1 logs claims only
+    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:  # noqa: ARG002 - version 1 logs claims only
         """None: version 1 logs claims only."""
         return []
 

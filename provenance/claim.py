@@ -147,7 +147,12 @@ def parse_entry(data: bytes) -> Entry:
     Raises:
         EncodingError, LimitError: not a canonical entry. UnsupportedVersionError: another version.
     """
-    with Fields(parse_canonical(data, "log entry", limit=MAX_ENTRY_BYTES), "log entry") as fields:
+    return read_entry(parse_canonical(data, "log entry", limit=MAX_ENTRY_BYTES))
+
+
+def read_entry(value: Json) -> Entry:
+    """As :func:`parse_entry`, of a value that was parsed canonically already."""
+    with Fields(value, "log entry") as fields:
         fields.version("claim")
         claim = _read_claim(fields.take("body"))
         with fields.object("proofs") as proofs:

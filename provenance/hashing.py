@@ -29,6 +29,8 @@ class Tag(StrEnum):
     MODEL = "seedproof/v1/model"
     CALIBRATION_ID = "seedproof/v1/calibration-id"
     CHALLENGE_ID = "seedproof/v1/challenge-id"
+    ENTRY = "seedproof/v1/entry"
+    SLOT = "seedproof/v1/slot"
     # what a signature is for: the message is tagged_hash(tag, id)
     POSSESSION = "seedproof/v1/possession"
     AUTHOR = "seedproof/v1/author"
@@ -41,6 +43,7 @@ class Tag(StrEnum):
     ATTESTATION = "seedproof/v1/attestation"
     CALIBRATION = "seedproof/v1/calibration"
     CONTAINER = "seedproof/v1/container"
+    GRANT = "seedproof/v1/grant"
     # HKDF "info" labels: what a derived secret is for
     KDF_WORK = "seedproof/v1/kdf/work"
     KDF_AUTHOR = "seedproof/v1/kdf/author"

@@ -49,17 +49,19 @@ class Ledger(Protocol):
         """Its signed-note verifier key, ``name+keyid+base64`` (C2SP signed-note)."""
 
     def submit(self, entry: bytes) -> LoggedEntry:
-        """Append a canonical entry durably; an entry with the same claim id returns the one logged first.
+        """Append a canonical entry of any kind durably; an entry with the same id returns the one logged first.
 
         Raises:
-            InvalidError: a proof in the entry does not hold, or it is not canonical; nothing is logged.
+            ConflictError: another entry has its place, such as a transfer that came first (``provenance.entry``, slot).
+            InvalidError: a proof in the entry does not hold, it is not canonical, or its claim is not in this log.
+                Nothing is logged.
         """
 
     def receipt(self, index: int) -> bytes:
         """A canonical receipt (``provenance.receipt``) for the leaf at ``index`` in a current checkpoint."""
 
-    def find(self, claim_id: bytes) -> LoggedEntry | None:
-        """The entry whose claim has this id."""
+    def find(self, entry_id: bytes) -> LoggedEntry | None:
+        """The entry of any kind with this id; of a claim that is the claim id."""
 
     def search(
         self,
@@ -68,11 +70,15 @@ class Ledger(Protocol):
         pixels: bytes | None = None,
         latent: bytes | None = None,
         author: bytes | None = None,
+        after: int = -1,
     ) -> Sequence[LoggedEntry]:
-        """Entries that match every given criterion, in log order; at most 1,000."""
+        """Claims that match every given criterion, in log order, from beyond index ``after``; at most 1,000."""
 
-    def follow_ups(self, claim_id: bytes) -> Sequence[LoggedEntry]:
-        """Transfers, revocations and attestations that name this claim, in log order."""
+    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:
+        """Entries about a claim (by its id) or revocations of a key, in log order, beyond ``after``; at most 1,000.
+
+        The claim itself is not among them. A caller asks on, with the last index, until nothing comes.
+        """
 
     def close(self) -> None:
         """Release files and connections."""
@@ -87,10 +93,8 @@ class Regenerator(Protocol):
     def decode(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (height, width, 3) of one latent."""
 
-    def regenerate(
-        self, recipe: Recipe, prompt: Prompt, noises: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
-        """The final latent for each initial noise under the same recipe, one by one (batch 1)."""
+    def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
+        """The final latent for each seed (32 bytes) under the same recipe, one by one (batch 1)."""
 
-    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The initial noise that the sampler's ODE leads back to."""
+    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The initial noise that the sampler's ODE leads back to; None for a sampler that has no such ODE."""

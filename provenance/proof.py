@@ -28,6 +28,7 @@ PURPOSES = frozenset(
         Tag.ATTESTATION,
         Tag.CALIBRATION,
         Tag.CONTAINER,
+        Tag.GRANT,
     }
 )
 """The tags under which a secret may sign. The others name digests and derivations, and are never signed."""

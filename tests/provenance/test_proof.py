@@ -31,6 +31,7 @@ def test_the_purposes_are_the_signature_tags() -> None:
     names = {tag.name for tag in Tag if tag not in proof.PURPOSES}
     assert names == {
         "SEED", "WRONG_SEED", "CLAIM", "RECIPE", "LATENT", "PIXELS", "PROMPT", "MODEL", "CALIBRATION_ID", "CHALLENGE_ID",
+        "ENTRY", "SLOT",
         "KDF_WORK", "KDF_AUTHOR", "KDF_PROMPT",
     }  # fmt: skip
 
