@@ -14,6 +14,7 @@ from provenance.errors import EncodingError, ForgedError
 from provenance.note import (
     MAX_NOTE_BYTES,
     MAX_SIGNATURES,
+    Signature,
     format_note,
     format_signature,
     parse_signatures,
@@ -85,7 +86,7 @@ def open_cosignatures(note: bytes, keys: Sequence[VerifierKey]) -> tuple[Cosigna
     return tuple(Cosignature(key, time) for key, time in found.items())
 
 
-def take_cosignatures(note: bytes, answer: str, keys: Sequence[VerifierKey]) -> list[str]:
+def take_cosignatures(note: bytes, answer: bytes, keys: Sequence[VerifierKey]) -> list[bytes]:
     """Those lines of a witness's answer that hold over ``note`` under one of ``keys``, each with its newline.
 
     Lines of keys that were not asked for are left out, as the witness protocol wants it.
@@ -96,16 +97,15 @@ def take_cosignatures(note: bytes, answer: str, keys: Sequence[VerifierKey]) -> 
     """
     text = split_note(note)[0]
     taken = []
-    for line in parse_signatures(answer):
-        alone = format_note(text, [line])
-        if open_cosignatures(alone, keys):
-            taken.append(format_signature(line))
+    for line in _parse_lines(answer):
+        if open_cosignatures(format_note(text, [line]), keys):
+            taken.append(format_signature(line).encode())
     if not taken:
         raise ForgedError("cosignature: the witness answered without a signature of its key")
     return taken
 
 
-def add_cosignatures(note: bytes, lines: Sequence[str]) -> bytes:
+def add_cosignatures(note: bytes, lines: Sequence[bytes]) -> bytes:
     """The checkpoint with these signature lines behind its own; what stands there already is not added again.
 
     Where there are more than MAX_SIGNATURES, or more bytes than a note may have, the last ones are left out.
@@ -116,8 +116,15 @@ def add_cosignatures(note: bytes, lines: Sequence[str]) -> bytes:
     parse_checkpoint(note)
     text, present = split_note(note)
     for line in lines:
-        new = [signature for signature in parse_signatures(line) if signature not in present]
+        new = [signature for signature in _parse_lines(line) if signature not in present]
         longer = [*present, *new]
         if len(longer) <= MAX_SIGNATURES and len(format_note(text, longer)) <= MAX_NOTE_BYTES:
             present = longer
     return format_note(text, present)
+
+
+def _parse_lines(lines: bytes) -> list[Signature]:
+    try:
+        return parse_signatures(lines.decode())
+    except UnicodeDecodeError as error:
+        raise EncodingError("cosignature: not UTF-8") from error
