@@ -28,6 +28,7 @@ _COMMANDS = {
     "fsck": "ledger.cli_look:fsck",
     "show": "ledger.cli_look:show",
     "stamp": "ledger.cli_look:stamp",
+    "tsa": "ledger.cli_tsa:tsa",
 }
 """Name of a command -> module:function. Its module must import quickly: the help of the group loads them all."""
 
