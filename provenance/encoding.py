@@ -54,6 +54,8 @@ MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 """Largest magnitude that every JSON implementation keeps exact (RFC 8785 section 3.2.2.3)."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _INTEGER_DIGITS = 16
 _DECIMAL_DIGITS = 40
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{0,39}[1-9])?", re.ASCII)
@@ -68,10 +70,7 @@ def canonical(value: Json | Mapping[str, Json]) -> bytes:
         EncodingError: for floats, other types, integers beyond 2^53 - 1, or strings that are no Unicode scalars.
     """
     _check_model(value, 0)
-    try:
-        return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise EncodingError(f"cannot be encoded canonically: {error}") from error
+    return _encode(value)
 
 
 def parse_json(data: bytes, what: str, *, limit: int = MAX_DOCUMENT_BYTES) -> Json:
@@ -86,13 +85,9 @@ def parse_json(data: bytes, what: str, *, limit: int = MAX_DOCUMENT_BYTES) -> Js
     _check_depth(data, what)
     try:
         text = data.decode("utf-8")
-        value: Json = json.loads(
-            text,
-            object_pairs_hook=_unique_pairs,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-            parse_int=_parse_int,
-        )
+        if text.startswith("\ufeff"):
+            raise EncodingError("starts with a byte order mark (BOM); save it as plain UTF-8")
+        value: Json = _DECODER.decode(text)
     except EncodingError as error:
         raise EncodingError(f"{what}: {error}") from error
     except UnicodeDecodeError as error:
@@ -115,7 +110,7 @@ def parse_canonical(data: bytes, what: str, *, limit: int = MAX_DOCUMENT_BYTES) 
         LimitError, EncodingError: as for parse_json, and for any other spelling of the same value.
     """
     value = parse_json(data, what, limit=limit)
-    if canonical(value) != data:
+    if _encode(value) != data:
         raise EncodingError(f"{what}: not in canonical form (RFC 8785)")
     return value
 
@@ -266,6 +261,28 @@ class Fields:
         return True
 
 
+def _encode(value: Json | Mapping[str, Json]) -> bytes:
+    """RFC 8785 bytes of a value within our data model.
+
+    The standard library escapes strings as RFC 8785 does, and sorts keys by code point. That is the order by UTF-16
+    code units unless a key goes beyond U+D7FF; for those the slower library decides.
+    """
+    if _has_high_key(value):
+        try:
+            return rfc8785.dumps(value)
+        except (rfc8785.CanonicalizationError, UnicodeError) as error:
+            raise EncodingError(f"cannot be encoded canonically: {error}") from error
+    return _ENCODER.encode(value).encode()
+
+
+def _has_high_key(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(not key.isascii() and max(key) > "\ud7ff" for key in value) or any(
+            map(_has_high_key, value.values())
+        )
+    return isinstance(value, list | tuple) and any(map(_has_high_key, value))
+
+
 def _check_model(value: object, depth: int) -> None:
     if depth >= MAX_DEPTH and isinstance(value, dict | list | tuple):
         raise EncodingError(f"nested deeper than {MAX_DEPTH}")
@@ -285,6 +302,8 @@ def _check_model(value: object, depth: int) -> None:
 
 
 def _check_string(text: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -293,7 +312,7 @@ def _check_string(text: str) -> None:
 
 def _check_depth(data: bytes, what: str) -> None:
     depth = 0
-    for byte in _STRING.sub(b"", data):
+    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
         if byte in b"[{":
             depth += 1
             if depth > MAX_DEPTH:
@@ -321,3 +340,8 @@ def _parse_int(text: str) -> int:
     if text == "-0" or len(text.lstrip("-")) > _INTEGER_DIGITS:
         raise EncodingError(f"number {text[:30]!r} is not a canonical integer below 2^53")
     return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_pairs, parse_float=_refuse_number, parse_constant=_refuse_number, parse_int=_parse_int
+)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provenance.claim import MAX_ENTRY_BYTES, Claim, Entry, check_entry, claim_id, read_entry
+from provenance.claim import MAX_ENTRY_BYTES, Claim, Entry, check_entry, entry_claim_id, read_entry
 from provenance.encoding import parse_canonical
 from provenance.errors import InvalidError
 from provenance.followup import (
@@ -77,7 +77,7 @@ def parse_any(data: bytes) -> AnyEntry:
     value = parse_canonical(data, "log entry", limit=MAX_ENTRY_BYTES)
     if isinstance(value, dict) and value.get("kind") == "claim":
         entry = read_entry(value)
-        identifier = claim_id(entry.claim)
+        identifier = entry_claim_id(data)
         return AnyEntry("claim", identifier, identifier, None, None, entry.claim.authors, entry.claim, data, entry)
     made = read_follow_up(value)
     body = made.body
@@ -102,7 +102,7 @@ def check_any(entry: AnyEntry, *, second_opinion: bool) -> None:
         ForgedError: one does not hold. DisagreementError: see provenance.proof.
     """
     if isinstance(entry.content, Entry):
-        check_entry(entry.content, second_opinion=second_opinion)
+        check_entry(entry.content, second_opinion=second_opinion, identifier=entry.id)
     else:
         check_named(entry.content, second_opinion=second_opinion)
 

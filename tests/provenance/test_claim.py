@@ -18,6 +18,7 @@ from provenance.claim import (
     Terms,
     check_entry,
     claim_id,
+    entry_claim_id,
     format_claim,
     format_entry,
     parse_claim,
@@ -73,6 +74,18 @@ def test_a_claim_survives(claim):
 def test_an_entry_survives(claim, signature):
     entry = Entry(claim, signature, (signature,) * len(claim.authors))
     assert parse_entry(format_entry(entry)) == entry
+
+
+@few
+@given(claims())
+def test_the_id_can_be_read_off_an_entry(claim):
+    assert entry_claim_id(format_entry(Entry(claim, bytes(64), (bytes(64),) * len(claim.authors)))) == claim_id(claim)
+
+
+@pytest.mark.parametrize("notice", [',"kind":"claim","proofs":{', '{"body":', '"},"kind":"claim","proofs":{"'])
+def test_the_id_is_not_misread_where_the_claim_imitates_an_entry(notice):
+    claim = dataclasses.replace(make_claim("a"), terms=Terms(notice=notice))
+    assert entry_claim_id(format_entry(Entry(claim, bytes(64), ()))) == claim_id(claim)
 
 
 @few

@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+import rfc8785
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -196,6 +197,28 @@ def test_canonical_refuses_other_types(value):
     for wrapped in (value, [value], {"a": value}):
         with pytest.raises(EncodingError):
             canonical(wrapped)
+
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda items: st.lists(items, max_size=4) | st.dictionaries(keys, items, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(anything)
+def test_canonical_is_what_the_library_for_rfc_8785_writes(value):
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+def test_keys_are_sorted_by_utf16_code_units():
+    value = {"\ue000": 1, "\U00010000": 2, "\ud7ff": 3, "z": {"\uffff": 1, "\U0010ffff": 2}}
+    assert canonical(value) == rfc8785.dumps(value)
+    assert list(json.loads(canonical(value))) == ["z", "\ud7ff", "\U00010000", "\ue000"]
 
 
 def test_canonical_refuses_a_cycle():
