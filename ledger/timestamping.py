@@ -1,81 +1,123 @@
-"""Asking an RFC 3161 authority for a timestamp over a checkpoint, over HTTP (RFC 3161, section 3.4).
+"""Asking an RFC 3161 authority for a timestamp, over HTTP (RFC 3161, section 3.4).
 
-What comes back is compared with what was asked (message imprint, nonce, status). Whether the authority is to be trusted
-is for those to say who check the receipt; an authority that the log's own operator runs adds no trust.
+What comes back is compared with what was asked: status, message imprint, nonce; the time with this machine's clock; the
+signature with the certificate in the token, and with the roots that the operator named, where he did. Whether an
+authority is to be trusted is for those to say who check a receipt; one that the log's own operator runs adds nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
-import urllib.error
-import urllib.request
-from http.client import HTTPException
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from provenance.errors import LedgerFault, SeedproofError
-from provenance.timestamp import decode_token
+from ledger.tokens import MAX_RESPONSE_BYTES, check_token_signature, read_response
+from ledger.transport import Transport
+from provenance.errors import LedgerFault, SeedproofError, UsageError
+from provenance.timestamp import check_timestamp, decode_token
 
 if TYPE_CHECKING:
-    from http.client import HTTPResponse
+    from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_STORED_TOKEN", "fetch_token"]
+__all__ = ["MAX_SKEW", "MAX_STORED_TOKEN", "check_authority_url", "fetch_token"]
 
 MAX_STORED_TOKEN = 24_576
 """Bytes of a token that is kept: as hex it must fit into a receipt of 65,536 bytes beside the proof."""
 
-_MAX_RESPONSE = 65_536
+MAX_SKEW = timedelta(seconds=120)
+"""How far an authority's clock and ours may be apart, the time of asking not counted. Beyond, one of them is wrong."""
+
 _SHA256_OID = "2.16.840.1.101.3.4.2.1"
-_CHUNK = 8_192
+_OK = 200
 
 
-def fetch_token(url: str, message: bytes, *, timeout: float = 10.0) -> bytes:
+def fetch_token(
+    url: str,
+    message: bytes,
+    *,
+    timeout: float = 10.0,
+    anchors: Sequence[bytes] = (),
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> bytes:
     """DER of a fresh token over ``message`` from the authority at ``url``; at most about ``timeout`` seconds.
 
-    Raises:
-        LedgerFault: it is down, slow, refuses, or answers something else than was asked.
-    """
-    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, decode_timestamp_response
+    With ``anchors`` (PEM) it must chain to one of them.
 
-    if not url.startswith(("http://", "https://")):
-        raise LedgerFault(f"timestamp authority {url[:200]!r}: the address must start with http:// or https://")
+    Raises:
+        LedgerFault: it is down, slow, refuses, answers something else than was asked, or its clock or ours is wrong.
+    """
+    from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
+
+    check_authority_url(url)
     request = TimestampRequestBuilder(data=message, hash_algorithm=HashAlgorithm.SHA256, cert_req=True).build()
+    started = clock()
     body = _post(url, request.as_bytes(), timeout)
+    finished = clock()
     try:
-        response = decode_timestamp_response(body)
-        status, info, token = response.status, response.tst_info, response.time_stamp_token()
+        response = read_response(body)
+        if not response.granted:
+            raise LedgerFault(f"timestamp authority {url}: refused: {response.reason}")
+        token = response.token
+        info = decode_token(token).tst_info
         asked = (_SHA256_OID, hashlib.sha256(message).digest(), request.nonce)
         given = (info.message_imprint.hash_algorithm.dotted_string, info.message_imprint.message, info.nonce)
-        decode_token(token)
-    except (ValueError, SeedproofError) as error:
+        if asked != given:
+            raise LedgerFault(f"timestamp authority {url}: answered another request (message or nonce differ)")
+        if len(token) > MAX_STORED_TOKEN:
+            raise LedgerFault(f"timestamp authority {url}: its token of {len(token)} bytes does not fit into a receipt")
+        check_token_signature(token)
+        if anchors:
+            check_timestamp(token, message, anchors)
+    except LedgerFault:
+        raise
+    except SeedproofError as error:
         raise LedgerFault(f"timestamp authority {url}: did not answer with a token: {error}") from error
-    if status not in (0, 1):
-        raise LedgerFault(f"timestamp authority {url}: refused with status {status}")
-    if asked != given:
-        raise LedgerFault(f"timestamp authority {url}: answered another request (message or nonce differ)")
-    if len(token) > MAX_STORED_TOKEN:
-        raise LedgerFault(f"timestamp authority {url}: its token of {len(token)} bytes does not fit into a receipt")
+    _check_clock(url, info.gen_time, started, finished)
     return token
 
 
-def _post(url: str, body: bytes, timeout: float) -> bytes:
-    headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-    deadline = time.monotonic() + timeout
+def check_authority_url(url: str) -> None:
+    """Refuse what is no address of an authority.
+
+    Raises:
+        LedgerFault: it is none; the message says what one looks like.
+    """
     try:
-        request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - scheme checked
-        with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310 - scheme checked above
-            return _read_bounded(response, deadline)
-    except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise LedgerFault(f"timestamp authority {url}: cannot be reached: {reason}") from error
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise LedgerFault(f"timestamp authority {url[:200]!r}: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or "@" in parts.netloc:
+        raise LedgerFault(f"timestamp authority {url[:200]!r}: the address must start with http:// or https://")
 
 
-def _read_bounded(response: HTTPResponse, deadline: float) -> bytes:
-    data = b""
-    while chunk := response.read1(_CHUNK):  # one read of the socket at a time: a slow drip cannot hold us
-        data += chunk
-        if len(data) > _MAX_RESPONSE:
-            raise OSError(f"more than {_MAX_RESPONSE} bytes")
-        if time.monotonic() > deadline:
-            raise TimeoutError("too slow")
-    return data
+def _post(url: str, body: bytes, timeout: float) -> bytes:
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+    try:
+        transport = Transport(base, timeout=timeout, patience=0)
+        try:
+            answer = transport.request("POST", path, body=body, headers=headers, limit=MAX_RESPONSE_BYTES)
+        finally:
+            transport.close()
+    except (LedgerFault, UsageError) as error:
+        reason = str(error).removeprefix(f"ledger {base}: ")
+        raise LedgerFault(f"timestamp authority {url}: {reason}") from error
+    if answer.status != _OK:
+        raise LedgerFault(f"timestamp authority {url}: answered with HTTP status {answer.status}")
+    return answer.body
+
+
+def _check_clock(url: str, said: datetime, started: datetime, finished: datetime) -> None:
+    """The authority's time lies between asking and answer, give or take MAX_SKEW."""
+    earliest, latest = min(started, finished), max(started, finished)
+    apart = earliest - said if said < earliest else said - latest
+    if apart > MAX_SKEW:
+        where = "in the past" if said < earliest else "in the future"
+        raise LedgerFault(
+            f"timestamp authority {url}: its time {said:%Y-%m-%dT%H:%M:%SZ} lies {round(apart.total_seconds())} "
+            f"seconds {where} by this machine's clock; one of the two clocks is wrong"
+        )

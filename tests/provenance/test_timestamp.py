@@ -49,7 +49,7 @@ def test_an_expired_authority_still_vouches_for_its_past():
 
 @pytest.mark.parametrize("time", [NOW - 11 * DAY, NOW + 11 * DAY])
 def test_a_time_outside_of_the_certificate_is_forged(time):
-    liar = Authority(time=time)
+    liar = Authority(time=time, valid_from=NOW - 10 * DAY, valid_to=NOW + 10 * DAY)
     with pytest.raises(ForgedError):
         check_timestamp(liar.token(MESSAGE), MESSAGE, [liar.anchor])
 

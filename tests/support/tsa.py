@@ -32,14 +32,15 @@ def now():
 
 @dataclass
 class Authority:
-    """``time`` is a fixed one, or a function that is asked at each token."""
+    """``time`` is a fixed one, or a function that is asked at each token; without one, tokens over HTTP tell the time
+    of this machine, and those of ``token`` NOW."""
 
     name: str = "Test Time Stamping Authority"
     usages: tuple = (ExtendedKeyUsageOID.TIME_STAMPING,)
     critical: bool = True
-    valid_from: dt.datetime = NOW - 10 * DAY
-    valid_to: dt.datetime = NOW + 10 * DAY
-    time: object = NOW
+    valid_from: dt.datetime = NOW - 3650 * DAY
+    valid_to: dt.datetime = NOW + 3650 * DAY
+    time: object = None
     policy: str = "1.2.3.4.1"
     requests: list = field(default_factory=list)
     answer: bytes | None = None  # when set, the HTTP body instead of an honest answer
@@ -77,8 +78,10 @@ class Authority:
         """The root as PEM, what a policy pins."""
         return self.root.public_bytes(serialization.Encoding.PEM)
 
-    def token(self, message, *, algorithm="sha256", nonce=None, digest=None):
+    def token(self, message, *, algorithm="sha256", nonce=None, digest=None, time=NOW):
         """DER of a TimeStampToken over ``message``."""
+        if self.time is not None:
+            time = self.time() if callable(self.time) else self.time
         info = {
             "version": "v1",
             "policy": self.policy,
@@ -87,7 +90,7 @@ class Authority:
                 "hashed_message": digest or hashlib.new(algorithm, message).digest(),
             },
             "serial_number": secrets.randbits(63),
-            "gen_time": self.time() if callable(self.time) else self.time,
+            "gen_time": time,
             "nonce": nonce,
         }
         shown = self.shown or self.leaf
@@ -103,6 +106,7 @@ class Authority:
             algorithm=imprint["hash_algorithm"]["algorithm"].native,
             digest=self.digest or imprint["hashed_message"].native,
             nonce=nonce,
+            time=now(),
         )
         return tsp.TimeStampResp(
             {"status": {"status": self.granted}, "time_stamp_token": cms.ContentInfo.load(token)}
