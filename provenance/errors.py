@@ -28,6 +28,7 @@ __all__ = [
     "LimitError",
     "MissingKeysError",
     "MissingModelError",
+    "NotFiniteError",
     "OutputError",
     "SealedError",
     "SeedproofError",
@@ -132,6 +133,10 @@ class UnsupportedVersionError(EnvironmentFault):
 
 class MissingModelError(EnvironmentFault):
     """The model that the recipe names is not on this machine, or has other digests here."""
+
+
+class NotFiniteError(EnvironmentFault):
+    """The model produced NaN or infinity here. It does not prove that it does so elsewhere, or for another seed."""
 
 
 class CorruptKeystoreError(EnvironmentFault):

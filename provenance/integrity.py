@@ -137,7 +137,8 @@ def check_digests(
     if integers.shape != recipe.shape or latent_digest(integers) != claim.latent.digest:
         return None, Check(3, Status.FAIL, "the stored latent is not the one that was claimed")
     subject = Subject(claim, recipe, integers, picture.rgb, policy.models.get(recipe.model.digest))
-    return subject, Check(3, Status.PASS, "recipe, stored latent and pixels match the claim")
+    sealed: dict[str, str | int | float | bool | None] = {"sealed_prompt": isinstance(recipe.prompt, bytes)}
+    return subject, Check(3, Status.PASS, "recipe, stored latent and pixels match the claim", sealed)
 
 
 def check_possession(claim: Claim, assertion: Assertion) -> Check:

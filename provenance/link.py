@@ -6,6 +6,7 @@ port. Only regeneration decides "authentic": correlation can be forged by inject
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,6 +17,7 @@ import numpy as np
 from provenance.claim import claim_id
 from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
+from provenance.errors import NotFiniteError
 from provenance.latent import cell_distance, dequantise
 from provenance.noise import gaussian
 from provenance.report import Check, Status
@@ -118,11 +120,13 @@ def check_correlation(subject: Subject) -> LinkResult:
     text = f"{kind} cosine {c:.3f}, needed {threshold(d):.3f}; a wrong seed does as well with probability 2^-{bits:.0f}"
     if bits >= REQUIRED_BITS:
         return LinkResult(Check(7, Status.PASS, text, figures), Link.HOLDS)
-    return LinkResult(Check(7, Status.WARN, f"{text}: no link shown", figures), Link.OPEN)
+    return LinkResult(Check(7, Status.WARN, f"{text}: too little for a link by this test alone", figures), Link.OPEN)
 
 
-def check_decoding(subject: Subject, regenerator: Regenerator) -> LinkResult:
+def check_decoding(subject: Subject, regenerator: Regenerator, progress: Progress | None = None) -> LinkResult:
     """Step 8: decode the stored latent and compare with the published pixels."""
+    if progress is not None:
+        progress(0, WRONG_SEEDS + 2, "loading the model")
     decoded = regenerator.decode(subject.recipe, subject.latent)
     if decoded.shape != subject.pixels.shape:
         text = f"the latent decodes to {decoded.shape[1]}x{decoded.shape[0]}, the picture is another size"
@@ -149,51 +153,93 @@ def check_regeneration(
     entropy: bytes,
     progress: Progress | None = None,
 ) -> LinkResult:
-    """Step 9: make the picture again from the seed and from wrong seeds; run the sampler backwards."""
+    """Step 9: make the picture again from the seed and from wrong seeds; run the sampler backwards.
+
+    Raises:
+        NotFiniteError: this machine makes NaN or infinity of the picture's own seed, so nothing can be compared.
+    """
+    show = progress or _silent
     accept, reject = subject.thresholds
     recipe = subject.recipe
-    identifier = claim_id(subject.claim)
-    seeds = [recipe.seed, *(wrong_seed(identifier, entropy, j) for j in range(WRONG_SEEDS))]
-    distances, nearest_cosine = [], -1.0
-    for done, seed in enumerate(seeds):
-        if progress is not None:
-            progress(done, len(seeds) + 1, "regenerating" if done == 0 else "comparing with wrong seeds")
-        (made,) = regenerator.regenerate(recipe, prompt, [seed])
-        distances.append(cell_distance(made, subject.integers, recipe.latent_steps))
-        if done > 0:
-            nearest_cosine = max(nearest_cosine, cosine(made, subject.latent))
-    if progress is not None:
-        progress(len(seeds), len(seeds) + 1, "inverting")
-    back = regenerator.invert(recipe, prompt, subject.latent)
-    inverted = None if back is None else cosine(back, subject.noise)
-    right, wrong = distances[0], min(distances[1:])
-    d = math.prod(recipe.shape)
+    show(0, WRONG_SEEDS + 2, "regenerating")
+    (made,) = regenerator.regenerate(recipe, prompt, [recipe.seed])
+    right = cell_distance(made, subject.integers, recipe.latent_steps)
+    others = _regenerate_wrong_seeds(subject, prompt, regenerator, entropy, show)
+    show(WRONG_SEEDS + 1, WRONG_SEEDS + 2, "inverting")
+    inverted, backwards = _invert(subject, prompt, regenerator)
+    wrong = min((distance for distance, _ in others), default=math.inf)
+    nearest_cosine = max((likeness for _, likeness in others), default=-1.0)
     figures: dict[str, str | int | float | bool | None] = {
         "distance": _round(right),
         "accept": accept,
         "reject": reject,
-        "wrong_seeds": WRONG_SEEDS,
+        "wrong_seeds": len(others),
         "nearest_wrong_distance": _round(wrong),
         "nearest_wrong_cosine": round(nearest_cosine, 4),
-        "inversion_cosine": None if inverted is None else round(inverted, 6),
-        "inversion_false_accept_log2": (
-            None if inverted is None else round(max(log2_false_accept(inverted, d), -float(d)), 1)
-        ),
+        **inverted,
         "calibrated": subject.calibration is not None,
     }
-    text = f"distance {right:.4f} steps (accept up to {accept:g}); nearest of {WRONG_SEEDS} wrong seeds {wrong:.2f}"
-    if inverted is None:
-        text += "; inversion not available for this sampler"
+    text = (
+        f"distance {right:.4f} quantisation steps (accepted up to {accept:g}); nearest of {len(others)} wrong seeds "
+        f"{wrong:.2f} steps; {backwards}"
+    )
     measured = subject.calibration is not None and recipe.dtype == "float32"
     if not right <= (reject if measured else max(reject, wrong / 2)):
-        text = f"the seed makes another picture: distance {right:.2f} steps, nearest wrong seed {wrong:.2f}"
+        text = f"the seed makes another picture: {text}"
         return LinkResult(Check(9, Status.FAIL, text, figures), Link.BROKEN)
     if wrong <= max(reject, right) or nearest_cosine > ALIKE:
         text += ": wrong seeds come as close, so the picture does not depend on its seed and proves no authorship"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.UNATTRIBUTABLE)
+    if len(others) < WRONG_SEEDS:
+        text = f"inconclusive, the model made NaN or infinity of most wrong seeds: {text}"
+        return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)
     if right <= accept:
         return LinkResult(Check(9, Status.PASS, f"regenerated: {text}", figures), Link.HOLDS)
     return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def _regenerate_wrong_seeds(
+    subject: Subject, prompt: Prompt, regenerator: Regenerator, entropy: bytes, show: Progress
+) -> list[tuple[float, float]]:
+    """Distance in steps and cosine to the stored latent for each of WRONG_SEEDS wrong seeds.
+
+    One that the model makes NaN or infinity of is passed over and another drawn, but no more than as many again.
+    """
+    identifier, found = claim_id(subject.claim), list[tuple[float, float]]()
+    for j in range(2 * WRONG_SEEDS):
+        show(1 + len(found), WRONG_SEEDS + 2, "comparing with wrong seeds")
+        seed = wrong_seed(identifier, entropy, j)
+        with contextlib.suppress(NotFiniteError):
+            (made,) = regenerator.regenerate(subject.recipe, prompt, [seed])
+            distance = cell_distance(made, subject.integers, subject.recipe.latent_steps)
+            found.append((distance, cosine(made, subject.latent)))
+        if len(found) == WRONG_SEEDS:
+            break
+    return found
+
+
+def _invert(
+    subject: Subject, prompt: Prompt, regenerator: Regenerator
+) -> tuple[dict[str, str | int | float | bool | None], str]:
+    """Figures and a sentence on how well the sampler, run backwards, finds the seed's noise again."""
+    try:
+        back = regenerator.invert(subject.recipe, prompt, subject.latent)
+        reason = "inversion not available for this sampler"
+    except NotFiniteError:
+        back, reason = None, "the inversion made NaN or infinity"
+    if back is None:
+        return {"inversion_cosine": None, "inversion_false_accept_log2": None}, reason
+    d = math.prod(subject.recipe.shape)
+    c = cosine(back, subject.noise)
+    log2 = max(log2_false_accept(c, d), -float(d))
+    return (
+        {"inversion_cosine": round(c, 6), "inversion_false_accept_log2": round(log2, 1)},
+        f"inverted to its noise with cosine {c:.3f}; a wrong seed does as well with probability 2^{log2:.0f}",
+    )
+
+
+def _silent(done: int, total: int, label: str) -> None:
+    """Progress that nobody watches."""
 
 
 def _round(distance: float) -> float | str:

@@ -51,8 +51,9 @@ class Verdict(StrEnum):
 STATEMENTS = {
     Verdict.AUTHENTIC: "The author knows the secret behind the seed, and the picture was made again from that seed.",
     Verdict.CONSISTENT: (
-        "The author knows the secret behind the seed, and seed and stored latent are linked; the picture was not "
-        "made again here. Good against copying; NOT against somebody who repaints a picture around his own noise."
+        "The author knows the secret behind the seed, and seed and stored latent are linked, but no calibrated "
+        "regeneration confirmed it here. Good against copying; NOT against somebody who repaints a picture around his "
+        "own noise."
     ),
     Verdict.CLAIMED: (
         "The author knows the secret behind a seed, but nothing shown here links that seed to this picture."

@@ -23,6 +23,7 @@ from provenance.errors import (
     EnvironmentFault,
     InvalidError,
     MissingModelError,
+    NotFiniteError,
     SealedError,
     UnprovedError,
     UnsupportedVersionError,
@@ -42,6 +43,7 @@ from provenance.link import Link, LinkResult, Subject, check_correlation, check_
 from provenance.recipe import Prompt, opening_commitment, parse_recipe
 from provenance.report import Check, Report, Status, Verdict
 from provenance.standing import check_lineage, check_logged, check_rivals
+from provenance.stray import report_stray
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,9 +102,8 @@ def verify(data: bytes, request: Request) -> Report:
         checks.append(check_container(container))
         assertion = read_assertion(container)
     except UnprovedError as error:
-        return Report(
-            Verdict.UNPROVED, str(error), None, (), (*checks, Check(len(checks) + 1, Status.SKIP, str(error)))
-        )
+        checks.append(Check(len(checks) + 1, Status.SKIP, str(error)))
+        return report_stray(data, str(error), checks, request.ledger)
     except UnsupportedVersionError:
         raise
     except InvalidError as error:
@@ -159,7 +160,13 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
         checks.extend(Check(step, Status.SKIP, reason) for step in (8, 9))
         return links
     try:
-        note(check_decoding(subject, regenerator))
+        note(check_decoding(subject, regenerator, request.progress))
+    except ImportError as error:
+        reason = f"the generator on this machine cannot be loaded: {error}"
+        if request.depth is Depth.INSIST:
+            raise MissingModelError(f"cannot regenerate: {reason}") from error
+        checks.extend(Check(step, Status.SKIP, reason) for step in (8, 9))
+        return links
     except InvalidError as error:
         checks.extend((Check(8, Status.FAIL, str(error)), Check(9, Status.SKIP, "step 8 failed")))
         return links
@@ -174,7 +181,12 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
             raise MissingModelError(f"cannot regenerate: {elsewhere}")
         checks.append(Check(9, Status.SKIP, elsewhere))
         return links
-    note(check_regeneration(subject, prompt, regenerator, request.entropy, request.progress))
+    try:
+        note(check_regeneration(subject, prompt, regenerator, request.entropy, request.progress))
+    except NotFiniteError as error:
+        if request.depth is Depth.INSIST:
+            raise
+        note(LinkResult(Check(9, Status.WARN, f"inconclusive, not compared on this machine: {error}"), Link.OPEN))
     return links
 
 
@@ -190,7 +202,7 @@ def _why_not(subject: Subject, request: Request) -> tuple[str, Prompt | None]:
             raise SealedError("the opening does not open this picture's sealed prompt")
         prompt = request.opening.prompt
     if request.depth is Depth.QUICK:
-        return "not run (--quick)", None
+        return "not run because of --quick", None
     if request.regenerator is None:
         return "no generator is installed on this machine", None
     missing = request.regenerator.why_not(subject.recipe)
@@ -221,7 +233,7 @@ def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None
     if links.get(9) is Link.UNATTRIBUTABLE:
         return Verdict.CLAIMED, "the picture does not depend on its seed"
     if links.get(8) is not Link.HOLDS:
-        return Verdict.CLAIMED, "the picture was not compared with its stored latent (step 8)"
+        return Verdict.CLAIMED, f"the picture was not compared with its stored latent (step 8): {_detail(checks, 8)}"
     if links.get(9) is Link.HOLDS and linked:
         if subject.calibration is None:
             return Verdict.CONSISTENT, "regenerated, but the policy knows no calibration for this model, size and steps"
@@ -230,8 +242,12 @@ def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None
             return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""
     if linked:
-        return Verdict.CONSISTENT, "nobody regenerated the picture, or the regeneration was inconclusive (step 9)"
-    return Verdict.CLAIMED, "seed and stored latent are not linked strongly enough (step 7)"
+        return Verdict.CONSISTENT, f"no regeneration confirmed the picture (step 9): {_detail(checks, 9)}"
+    return Verdict.CLAIMED, "seed and stored latent are not linked strongly enough (steps 7 and 9)"
+
+
+def _detail(checks: list[Check], step: int) -> str:
+    return next(check.detail for check in checks if check.step == step)
 
 
 def _bits(checks: list[Check], step: int) -> float:

@@ -1,0 +1,121 @@
+"""What steps 7 to 9 say, and what they make of a model that breaks down."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from provenance.errors import EnvironmentFault, MissingModelError, NotFiniteError
+from provenance.latent import dequantise
+from provenance.noise import gaussian
+from provenance.report import STATEMENTS, Status, Verdict
+from provenance.verify import Depth, Request, verify
+from tests.attacks.test_verdicts import unlinked
+from tests.support.forge import NOW, judge, made, policy, regenerator, step
+
+
+class Fragile:
+    """The house model, but some runs make NaN: those whose numbers stand in ``broken`` (0 is the picture's own seed)."""
+
+    def __init__(self, broken=(), *, inversion=True):
+        self.broken, self.inversion, self.runs = set(broken), inversion, 0
+
+    def why_not(self, recipe):
+        return None
+
+    def decode(self, recipe, latent):
+        return regenerator().decode(recipe, latent)
+
+    def regenerate(self, recipe, prompt, seeds):
+        run, self.runs = self.runs, self.runs + 1
+        if run in self.broken:
+            raise NotFiniteError("the model produced NaN")
+        if run == 0:
+            return [dequantise(made().integers, recipe.latent_steps)]
+        shake = np.random.default_rng(run).normal(size=recipe.shape).astype(np.float32)
+        return [dequantise(made().integers, recipe.latent_steps) * np.float32(0.5) + shake]
+
+    def invert(self, recipe, prompt, latent):
+        if not self.inversion:
+            raise NotFiniteError("the model produced NaN")
+        return regenerator().invert(recipe, prompt, latent)
+
+
+def judged_by(machine, depth=Depth.AUTO):
+    return verify(made().sign(), Request(policy=policy(), now=NOW, depth=depth, regenerator=machine))
+
+
+def test_figures_are_told_with_their_units_and_the_bits_of_the_inversion():
+    report = judge(made().sign())
+    check = step(report, 9)
+    assert "quantisation steps" in check.detail
+    bits = -check.figures["inversion_false_accept_log2"]
+    assert f"with probability 2^-{bits:.0f}" in check.detail
+    assert "2^-" in step(report, 7).detail
+
+
+def test_a_weak_correlation_does_not_speak_for_the_inversion():
+    """Step 7 is short of evidence and step 9 has it: then step 7 must not say that there is no link."""
+
+    class Inverter(Fragile):
+        def invert(self, recipe, prompt, latent):
+            return gaussian(recipe.seed, recipe.shape)
+
+    report = verify(unlinked(made()).sign(), Request(policy=policy(), now=NOW, regenerator=Inverter()))
+    assert step(report, 7).status is Status.WARN
+    assert "no link" not in step(report, 7).detail
+    assert "by this test alone" in step(report, 7).detail
+    assert report.verdict is Verdict.AUTHENTIC
+
+
+def test_nan_from_a_wrong_seed_is_made_good_by_another():
+    machine = Fragile({1, 3, 4})
+    report = judged_by(machine)
+    assert report.verdict is Verdict.AUTHENTIC
+    assert machine.runs == 1 + 4 + 3
+    assert step(report, 9).figures["wrong_seeds"] == 4
+
+
+@pytest.mark.parametrize("working", [0, 3])
+def test_too_many_broken_wrong_seeds_are_inconclusive(working):
+    report = judged_by(Fragile(range(1 + working, 100)))
+    assert report.verdict is Verdict.CONSISTENT
+    assert step(report, 9).status is Status.WARN
+    assert "NaN or infinity of most wrong seeds" in report.reason
+    assert step(report, 9).figures["wrong_seeds"] == working
+    report.to_json()
+
+
+def test_nan_from_the_own_seed_is_inconclusive_or_a_fault_where_regeneration_was_demanded():
+    report = judged_by(Fragile({0}))
+    assert report.verdict is Verdict.CONSISTENT
+    assert "not compared on this machine" in report.reason
+    with pytest.raises(EnvironmentFault, match="NaN"):
+        judged_by(Fragile({0}), Depth.INSIST)
+
+
+def test_nan_from_the_inversion_leaves_the_correlation_as_the_link():
+    report = judged_by(Fragile(inversion=False))
+    assert report.verdict is Verdict.AUTHENTIC
+    assert step(report, 9).figures["inversion_cosine"] is None
+    assert "inversion made NaN" in step(report, 9).detail
+
+
+def test_a_generator_that_cannot_be_imported_is_named():
+    class Torn(Fragile):
+        def decode(self, recipe, latent):
+            raise ImportError("No module named 'torch'")
+
+    report = judged_by(Torn())
+    assert report.verdict is Verdict.CLAIMED
+    assert "No module named 'torch'" in report.reason
+    with pytest.raises(MissingModelError, match="No module named 'torch'"):
+        judged_by(Torn(), Depth.INSIST)
+
+
+def test_the_statement_and_reason_are_true_of_what_was_done():
+    assert "because of --quick" in judge(made().sign(), depth=Depth.QUICK).reason
+    unknown = judge(made().sign(), trust=replace(policy(), models={}))
+    assert step(unknown, 9).status is Status.PASS
+    assert "regenerated, but" in unknown.reason
+    assert "not made again" not in STATEMENTS[unknown.verdict]
