@@ -6,7 +6,14 @@ has the same format and adds to it; the logs that he runs himself are known as s
     {"kind":"policy","v":1,
      "models":[{"name":str,"digest":hex32,"calibrations":[hex32]}],
      "logs":[{"key":<signed-note verifier key>,"independent":bool}],
-     "timestamp_authorities":[PEM],"c2pa_anchors":[PEM]}
+     "timestamp_authorities":[PEM],"c2pa_anchors":[PEM],
+     "notaries":[{"name":str,"key":hex32}],"notaries_required":int,
+     "witnesses":[{"key":<signed-note verifier key>}],"witnesses_required":int}
+
+The last four fields may be left out. ``notaries_required`` of the notaries (1, if it is not said) must have attested
+that they regenerated a picture before it is authentic without this machine's own regeneration; several keys under one
+name are one notary. ``witnesses_required`` (0, if it is not said) of the witnesses must have cosigned a receipt's
+checkpoint.
 
 A calibration with digest D is read from ``calibrations/D.json`` beside the policy file, and refused if it has another.
 """
@@ -20,7 +27,8 @@ from typing import TYPE_CHECKING
 
 from provenance.calibration import MAX_CALIBRATION_BYTES, Calibration, calibration_id, parse_calibration
 from provenance.claim import digest_item
-from provenance.encoding import Fields, parse_json
+from provenance.display import require_plain_text
+from provenance.encoding import Fields, Json, parse_json
 from provenance.errors import EncodingError, EnvironmentFault, InvalidError, UsageError
 from provenance.files import read_bounded
 from provenance.note import VerifierKey
@@ -31,18 +39,19 @@ if TYPE_CHECKING:
 
     from provenance.home import Home
 
-__all__ = ["LogTrust", "ModelTrust", "Policy", "default_policy", "load_policy", "parse_policy"]
+__all__ = ["LogTrust", "ModelTrust", "NotaryTrust", "Policy", "default_policy", "load_policy", "parse_policy"]
 
 _MAX_ITEMS = 256
 
 
 @dataclass(frozen=True)
 class ModelTrust:
-    """A model that may make a picture authentic, with its calibrations by latent shape."""
+    """A model that may make a picture authentic, with its calibrations, and their ids, by latent shape."""
 
     name: str
     digest: bytes
     calibrations: dict[tuple[int, int, int], Calibration] = field(default_factory=dict)
+    pins: dict[tuple[int, int, int], bytes] = field(default_factory=dict)
 
     def calibration(self, shape: tuple[int, int, int]) -> Calibration | None:
         """The one for this shape, if measured."""
@@ -58,6 +67,14 @@ class LogTrust:
 
 
 @dataclass(frozen=True)
+class NotaryTrust:
+    """Somebody whose attestations are believed. Keys with one name are one notary."""
+
+    name: str
+    key: bytes
+
+
+@dataclass(frozen=True)
 class Policy:
     """What :mod:`provenance.verify` trusts. An empty policy trusts nothing and finds nothing authentic."""
 
@@ -65,20 +82,38 @@ class Policy:
     logs: tuple[LogTrust, ...] = ()
     timestamp_authorities: tuple[bytes, ...] = ()
     c2pa_anchors: tuple[bytes, ...] = ()
+    notaries: tuple[NotaryTrust, ...] = ()
+    notaries_required: int = 1
+    witnesses: tuple[VerifierKey, ...] = ()
+    witnesses_required: int = 0
+
+    def notary(self, key: bytes) -> str | None:
+        """The name of the trusted notary who has this key."""
+        return next((trust.name for trust in self.notaries if trust.key == key), None)
 
     def joined(self, other: Policy) -> Policy:
-        """Both policies together; for one model the calibrations are united."""
+        """Both policies together; a model's calibrations are united, of what is required the stricter counts."""
         models = dict(self.models)
         for digest, trust in other.models.items():
             mine = models.get(digest)
             models[digest] = (
-                trust if mine is None else replace(mine, calibrations={**mine.calibrations, **trust.calibrations})
+                trust
+                if mine is None
+                else replace(
+                    mine,
+                    calibrations={**mine.calibrations, **trust.calibrations},
+                    pins={**mine.pins, **trust.pins},
+                )
             )
         return Policy(
             models,
             self.logs + other.logs,
             self.timestamp_authorities + other.timestamp_authorities,
             self.c2pa_anchors + other.c2pa_anchors,
+            self.notaries + tuple(trust for trust in other.notaries if self.notary(trust.key) is None),
+            max(self.notaries_required, other.notaries_required),
+            self.witnesses + tuple(key for key in other.witnesses if key not in self.witnesses),
+            max(self.witnesses_required, other.witnesses_required),
         )
 
     def with_own_log(self, verifier_key: str) -> Policy:
@@ -134,7 +169,7 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
         with Fields(value, where) as item:
             name, digest = item.text("name", limit=200), item.binary("digest", size=32)
             pins = item.array("calibrations", digest_item, limit=_MAX_ITEMS)
-        calibrations = {}
+        calibrations, by_shape = {}, {}
         for pin in pins:
             content = read_calibration(f"{pin.hex()}.json")
             if calibration_id(content) != pin:
@@ -144,8 +179,8 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
                 raise InvalidError(f"{where}: calibration {pin.hex()[:16]} belongs to another model")
             if calibration.shape in calibrations:
                 raise InvalidError(f"{where}: two calibrations for one latent shape")
-            calibrations[calibration.shape] = calibration
-        return ModelTrust(name, digest, calibrations)
+            calibrations[calibration.shape], by_shape[calibration.shape] = calibration, pin
+        return ModelTrust(name, digest, calibrations, by_shape)
 
     def log(value: object, where: str) -> LogTrust:
         with Fields(value, where) as item:
@@ -159,18 +194,43 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
             raise EncodingError(f"{where}: must be PEM text")
         return value.encode()
 
-    with Fields(parse_json(data, "policy", limit=MAX_CALIBRATION_BYTES), "policy") as fields:
+    value = parse_json(data, "policy", limit=MAX_CALIBRATION_BYTES)
+    with Fields({**_OPTIONAL, **value} if isinstance(value, dict) else value, "policy") as fields:
         fields.version("policy")
         models = fields.array("models", model, limit=_MAX_ITEMS)
         by_digest = {trust.digest: trust for trust in models}
         if len(by_digest) != len(models):
             raise EncodingError("policy: a model stands twice")
-        return Policy(
+        policy = Policy(
             by_digest,
             fields.array("logs", log, limit=_MAX_ITEMS),
             fields.array("timestamp_authorities", pem, limit=_MAX_ITEMS),
             fields.array("c2pa_anchors", pem, limit=_MAX_ITEMS),
+            fields.array("notaries", _notary, limit=_MAX_ITEMS),
+            fields.integer("notaries_required", low=1, high=_MAX_ITEMS),
+            fields.array("witnesses", _witness, limit=_MAX_ITEMS),
+            fields.integer("witnesses_required", high=_MAX_ITEMS),
         )
+    if len({trust.key for trust in policy.notaries}) != len(policy.notaries):
+        raise EncodingError("policy: a notary's key stands twice")
+    return policy
+
+
+_OPTIONAL: dict[str, Json] = {"notaries": [], "notaries_required": 1, "witnesses": [], "witnesses_required": 0}
+
+
+def _notary(value: object, where: str) -> NotaryTrust:
+    with Fields(value, where) as item:
+        name = require_plain_text(item.text("name", limit=200), f"{where}: name", limit=200)
+        return NotaryTrust(name, item.binary("key", size=32))
+
+
+def _witness(value: object, where: str) -> VerifierKey:
+    with Fields(value, where) as item:
+        key = VerifierKey.parse(item.text("key", limit=4_000))
+    if not key.kind.timed:
+        raise EncodingError(f"{where}: a log's key; the key of a witness has type 04 or 06")
+    return key
 
 
 def _parse_beside(path: Path, data: bytes) -> Policy:

@@ -1,8 +1,10 @@
 """Receipts: an entry stands in a log, at this index of this checkpoint (docs/protocol.md, section 10).
 
-A receipt is canonical JSON around a C2SP tlog-proof and RFC 3161 timestamps over its checkpoint::
+A receipt is canonical JSON around a C2SP tlog-proof, RFC 3161 timestamps over its checkpoint, and attestations::
 
-    receipt = {"kind":"receipt","v":1,"proof":str,"timestamps":[hex, ...]}       at most 8 timestamps
+    receipt = {"kind":"receipt","v":1,"proof":str,
+               "timestamps":[hex, ...],           at most 8
+               "attestations":[hex, ...]}         1 to 8 canonical entries; left out when there are none
 
     proof   = "c2sp.org/tlog-proof@v1" newline
               "index " index newline                     decimal without sign or leading zeros, below the tree size
@@ -22,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.checkpoint import Checkpoint, VerifierKey, open_checkpoint, parse_checkpoint, parse_size
-from provenance.encoding import Fields, canonical, parse_canonical, parse_hex
+from provenance.encoding import Fields, Json, canonical, parse_canonical, parse_hex
 from provenance.errors import EncodingError, LimitError
 from provenance.merkle import HASH_SIZE, check_inclusion, leaf_hash
 from provenance.note import MAX_NOTE_BYTES, format_base64, parse_base64
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "MAX_ATTESTATIONS",
+    "MAX_ATTESTATION_BYTES",
     "MAX_RECEIPT_BYTES",
     "MAX_TIMESTAMPS",
     "Receipt",
@@ -47,6 +51,12 @@ MAX_RECEIPT_BYTES = 65_536
 MAX_TIMESTAMPS = 8
 """More authorities than that add no trust; each token costs a chain of certificates to check."""
 
+MAX_ATTESTATIONS = 8
+"""As with timestamps: a policy that trusts more notaries than that can ask the log."""
+
+MAX_ATTESTATION_BYTES = 4_096
+"""One attestation entry has about 1 KB."""
+
 MAX_PATH = 63
 """Longest inclusion path: a tree has fewer than 2^63 leaves."""
 
@@ -58,13 +68,15 @@ _MAX_PROOF = MAX_NOTE_BYTES + 4_096
 class Receipt:
     """A parsed receipt, nothing of it checked yet: ``checkpoint`` is unauthenticated.
 
-    ``path`` holds 32-byte hashes, ``timestamps`` the DER of RFC 3161 tokens over ``checkpoint.note``.
+    ``path`` holds 32-byte hashes, ``timestamps`` the DER of RFC 3161 tokens over ``checkpoint.note``, ``attestations``
+    canonical log entries (provenance.entry), signed by their notaries and so independent of any log's word.
     """
 
     index: int
     path: tuple[bytes, ...]
     checkpoint: Checkpoint
     timestamps: tuple[bytes, ...] = ()
+    attestations: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class ReceiptCheck:
     note: bytes
     key: VerifierKey | None
     timestamps: tuple[bytes, ...]
+    attestations: tuple[bytes, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -89,27 +102,34 @@ class ReceiptCheck:
         return self.key is not None
 
 
-def make_receipt(index: int, path: Sequence[bytes], note: bytes, timestamps: Sequence[bytes] = ()) -> Receipt:
+def make_receipt(
+    index: int,
+    path: Sequence[bytes],
+    note: bytes,
+    timestamps: Sequence[bytes] = (),
+    attestations: Sequence[bytes] = (),
+) -> Receipt:
     """A receipt from the parts that a log has: an inclusion path in the tree of the checkpoint ``note``.
 
     Raises:
         EncodingError, LimitError: parts that no reader would accept.
     """
-    receipt = Receipt(index, tuple(path), parse_checkpoint(note), tuple(timestamps))
+    receipt = Receipt(index, tuple(path), parse_checkpoint(note), tuple(timestamps), tuple(attestations))
     return parse_receipt(format_receipt(receipt))
 
 
 def format_receipt(receipt: Receipt) -> bytes:
     """Canonical bytes of a receipt."""
     lines = [_HEADER, f"index {receipt.index}", *map(format_base64, receipt.path), "", ""]
-    return canonical(
-        {
-            "kind": "receipt",
-            "v": 1,
-            "proof": "\n".join(lines) + receipt.checkpoint.note.decode(),
-            "timestamps": [token.hex() for token in receipt.timestamps],
-        }
-    )
+    value: dict[str, Json] = {
+        "kind": "receipt",
+        "v": 1,
+        "proof": "\n".join(lines) + receipt.checkpoint.note.decode(),
+        "timestamps": [token.hex() for token in receipt.timestamps],
+    }
+    if receipt.attestations:
+        value["attestations"] = [entry.hex() for entry in receipt.attestations]
+    return canonical(value)
 
 
 def parse_receipt(data: bytes) -> Receipt:
@@ -123,14 +143,18 @@ def parse_receipt(data: bytes) -> Receipt:
         fields.version("receipt")
         proof = fields.text("proof", limit=_MAX_PROOF)
         timestamps = fields.array("timestamps", parse_hex, limit=MAX_TIMESTAMPS)
+        attestations: tuple[bytes, ...] = ()
+        if isinstance(value, dict) and "attestations" in value:
+            attestations = fields.array("attestations", _attestation, limit=MAX_ATTESTATIONS, low=1)
     index, path, note = _parse_proof(proof)
-    return Receipt(index, path, parse_checkpoint(note), timestamps)
+    return Receipt(index, path, parse_checkpoint(note), timestamps, attestations)
 
 
 def check_receipt(receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey]) -> ReceiptCheck:
     """Check that ``entry`` (canonical bytes, the leaf) is in the log, and whether one of ``keys`` is that log's.
 
-    The timestamps are the caller's to check, each over ``note``: they need authorities, and may fail one by one.
+    The timestamps and attestations are the caller's to check: they need authorities and notaries, and may fail one by
+    one.
 
     Raises:
         ForgedError: the inclusion does not hold, the index is beyond the tree, or the checkpoint bears the name of one
@@ -144,8 +168,19 @@ def check_receipt(receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey]) -
         key = open_checkpoint(note, keys).signed_by[0]
     check_inclusion(leaf_hash(entry), receipt.index, checkpoint.size, receipt.path, checkpoint.root)
     return ReceiptCheck(
-        checkpoint.origin, receipt.index, checkpoint.size, checkpoint.root, note, key, receipt.timestamps
+        log=checkpoint.origin,
+        index=receipt.index,
+        size=checkpoint.size,
+        root=checkpoint.root,
+        note=note,
+        key=key,
+        timestamps=receipt.timestamps,
+        attestations=receipt.attestations,
     )
+
+
+def _attestation(value: object, where: str) -> bytes:
+    return parse_hex(value, where, limit=MAX_ATTESTATION_BYTES)
 
 
 def _parse_proof(proof: str) -> tuple[int, tuple[bytes, ...], bytes]:

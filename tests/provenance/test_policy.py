@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from provenance.calibration import calibration_id, format_calibration
 from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError, UsageError
 from provenance.home import Home
-from provenance.note import NoteSigner
+from provenance.notekey import KeyType, NoteSigner, new_signer
 from provenance.policy import Policy, default_policy, load_policy, parse_policy
 from tests.provenance.test_calibration import SHAPE, make
 
 CALIBRATION = format_calibration(make())
 PIN = calibration_id(CALIBRATION).hex()
 KEY = NoteSigner("log.example", Ed25519PrivateKey.from_private_bytes(b"k" * 32)).verifier_key.format()
+WITNESS = new_signer("witness.example", KeyType.COSIGNATURE).verifier_key.format()
+NOTARY = {"name": "N", "key": "00" * 32}
 MODEL = {"name": "house", "digest": "00" * 32, "calibrations": [PIN]}
 
 
@@ -69,6 +71,16 @@ def test_the_empty_policy_trusts_nobody():
         {"logs": [{"key": KEY[:-1], "independent": True}]},
         {"c2pa_anchors": [1]},
         {"timestamp_authorities": "PEM"},
+        {"notaries": [{"name": "N"}]},
+        {"notaries": [{"name": "N", "key": "00"}]},
+        {"notaries": [{"name": "a\u202eb", "key": "00" * 32}]},
+        {"notaries": [{"name": "", "key": "00" * 32}]},
+        {"notaries": [NOTARY, NOTARY | {"name": "again"}]},
+        {"notaries_required": 0},
+        {"notaries_required": 257},
+        {"witnesses": [{"key": KEY}]},
+        {"witnesses": [{"key": WITNESS, "more": 1}]},
+        {"witnesses_required": -1},
         {"more": []},
         {"kind": "claim"},
     ],
@@ -104,6 +116,22 @@ def test_joining_unites():
     assert joined.models[bytes(32)].name == "house"
     assert joined.c2pa_anchors == (b"A",)
     assert one.models[bytes(32)].calibrations == {}
+
+
+def test_notaries_and_witnesses():
+    policy = parse(document(notaries=[NOTARY], witnesses=[{"key": WITNESS}], witnesses_required=1))
+    assert (policy.notary(bytes(32)), policy.notary(b"\x01" * 32)) == ("N", None)
+    assert ([key.format() for key in policy.witnesses], policy.witnesses_required) == ([WITNESS], 1)
+    assert policy.notaries_required == 1
+    other = parse(document(notaries=[NOTARY | {"name": "M"}, {"name": "M", "key": "11" * 32}], notaries_required=2))
+    joined = policy.joined(other)
+    assert [(trust.name, trust.key[0]) for trust in joined.notaries] == [("N", 0), ("M", 0x11)]
+    assert (joined.notaries_required, joined.witnesses_required, len(joined.witnesses)) == (2, 1, 1)
+
+
+def test_joining_keeps_the_ids_of_calibrations():
+    policy = parse(document(models=[MODEL | {"calibrations": []}])).joined(parse(document(models=[MODEL])))
+    assert policy.models[bytes(32)].pins == {SHAPE: bytes.fromhex(PIN)}
 
 
 def test_ones_own_log_is_never_independent():

@@ -71,6 +71,21 @@ def test_a_receipt_must_be_canonical():
         parse_receipt(json.dumps(json.loads(DATA)).encode())
 
 
+def test_attestations_survive_and_their_field_is_left_out_without_any():
+    receipt = make_receipt(4, LOG.path(4), LOG.checkpoint(), [b"token"], [b"one", b"two"])
+    data = format_receipt(receipt)
+    assert parse_receipt(data) == receipt
+    assert json.loads(data)["attestations"] == [b"one".hex(), b"two".hex()]
+    assert check_receipt(receipt, LOG.entries[4], [LOG.key]).attestations == (b"one", b"two")
+    assert "attestations" not in json.loads(DATA)
+
+
+@pytest.mark.parametrize("change", [[], ["0G"], None, "00", [1], ["00"] * 9, ["00" * 4_097]])
+def test_attestations_are_read_strictly(change):
+    with pytest.raises(InvalidError):
+        parse_receipt(canonical({**json.loads(DATA), "attestations": change}))
+
+
 def test_limits():
     with pytest.raises(LimitError):
         parse_receipt(canonical({**json.loads(DATA), "timestamps": ["00"] * 9}))
