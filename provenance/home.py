@@ -47,6 +47,11 @@ class Home:
         return self.config / "own-logs.txt"
 
     @property
+    def known_logs(self) -> Path:
+        """Addresses of services with the keys that their logs had when they were first met."""
+        return self.config / "known-logs.txt"
+
+    @property
     def journal(self) -> Path:
         """Works begun and not yet finished."""
         return self.state / "journal"

@@ -1,0 +1,256 @@
+"""A log over HTTP, behind the port ``provenance.ports.Ledger``.
+
+Nothing that the service answers is believed: its checkpoints must be signed by the keys that are known for its address
+(:mod:`ledger.pins`), what it says about an entry must be proved by the tiles below such a checkpoint, receipts are
+checked whole. A service can still be silent about an entry, or show an older state; monitors and witnesses find that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from ledger import wire
+from ledger.apikey import api_key
+from ledger.pins import MAX_KEYS_BYTES, read_offered, trusted_keys
+from ledger.tiled import LOG_PREFIX, TiledLog
+from ledger.transport import Answer, Transport
+from provenance.entry import parse_any
+from provenance.errors import ConflictError, ForgedError, InvalidError, LedgerFault, UnsupportedVersionError
+from provenance.ports import LoggedEntry
+from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from provenance.checkpoint import Checkpoint
+    from provenance.entry import AnyEntry
+    from provenance.note import VerifierKey
+
+__all__ = ["MAX_RESULTS", "RemoteLedger", "open_ledger"]
+
+MAX_RESULTS = 1_000
+"""Most entries that one search returns, as with every ledger."""
+
+_SUBMISSION = "submission"
+_PUBLISHED_SECONDS = 30.0
+_POLL = 0.1
+_KEPT_ENTRIES = 1_024
+_OK, _CREATED, _CONFLICT = 200, 201, 409
+_REFUSED = (400, 413, 415, 422)
+_NOT_FOUND = (404, 410)
+
+
+def open_ledger(location: str, *, create: bool = False) -> RemoteLedger:  # noqa: ARG001 - nobody makes a service by naming it
+    """The log of the service at an address ``http://...`` or ``https://...``.
+
+    Raises:
+        UsageError: no address of a service. LedgerFault: it cannot be reached, or is not the log that it was.
+    """
+    transport = Transport(location)
+    try:
+        answer = transport.request("GET", LOG_PREFIX + "vkey", limit=MAX_KEYS_BYTES)
+        if answer.status != _OK:
+            raise LedgerFault(
+                f"ledger {transport.base}: is no ledger of seedproof (status {answer.status} for its key)"
+            )
+        return RemoteLedger(transport, trusted_keys(transport.base, read_offered(answer.body)))
+    except BaseException:
+        transport.close()
+        raise
+
+
+class RemoteLedger:
+    """A service's log, whose checkpoints must be signed by one of ``keys``; see ``provenance.ports.Ledger``."""
+
+    def __init__(self, transport: Transport, keys: Sequence[VerifierKey]) -> None:
+        self._transport = transport
+        self._tiled = TiledLog(transport, keys)
+        self._newest: Checkpoint | None = None
+        self._entries: OrderedDict[int, bytes] = OrderedDict()
+
+    @property
+    def location(self) -> str:
+        """The service's address."""
+        return self._transport.base
+
+    @property
+    def verifier_key(self) -> str:
+        """That of the known keys which signs its checkpoints at present."""
+        with self._answers():
+            return self._checkpoint().signed_by[0].format()
+
+    @property
+    def tiled(self) -> TiledLog:
+        """The log as its tiles show it."""
+        return self._tiled
+
+    def head(self) -> Checkpoint:
+        """The newest checkpoint, asked for now."""
+        with self._answers():
+            return self._refresh()
+
+    def submit(self, entry: bytes) -> LoggedEntry:
+        """Log an entry, or find the one with its id that was logged first. It is durable when this returns."""
+        parsed = parse_any(entry)
+        path = "/v1/claims" if parsed.kind == "claim" else "/v1/follow-ups"
+        answer = self._transport.request("POST", path, limit=wire.MAX_ANSWER_BYTES, body=entry, headers=self._headers())
+        self._raise_for(answer, _SUBMISSION)
+        with self._answers():
+            made = wire.read_submission(answer.body)
+            if made.id != parsed.id:
+                raise ForgedError("answered about another entry than was submitted")
+        if not made.duplicate:
+            self._keep(made.index, entry)
+            return LoggedEntry(made.index, entry)
+        logged = self.find(parsed.id)
+        if logged is None or logged.index != made.index:
+            raise LedgerFault(f"ledger {self.location}: says that the entry was logged before, and does not show it")
+        return logged
+
+    def receipt(self, index: int) -> bytes:
+        """A receipt for the leaf at ``index``, checked; waits until it is in a published checkpoint."""
+        answer = self._transport.request("GET", f"/v1/receipts/{index}", limit=MAX_RECEIPT_BYTES)
+        self._raise_for(answer, f"receipt {index}")
+        with self._answers():
+            receipt = parse_receipt(answer.body)
+            entry = self._entries.get(index)
+            if entry is None:
+                entry = self._tiled.entry(index, self._covering(index))
+            if receipt.index != index or not check_receipt(receipt, entry, self._tiled.keys).known:
+                raise ForgedError(f"the receipt for entry {index} is about another entry, or another log's")
+        return answer.body
+
+    def find(self, entry_id: bytes) -> LoggedEntry | None:
+        """The entry of any kind with this id, proved to be in the log; None says only that the service shows none."""
+        answer = self._transport.request("GET", f"/v1/entries/{entry_id.hex()}", limit=wire.MAX_ENTRY_ANSWER_BYTES)
+        if answer.status in _NOT_FOUND:
+            return None
+        self._raise_for(answer, "entry")
+        with self._answers():
+            logged, parsed = wire.read_entry(answer.body)
+            if parsed.id != entry_id:
+                raise ForgedError("answered with another entry than was asked for")
+            return self._proved(logged)
+
+    def search(
+        self,
+        *,
+        commitment: bytes | None = None,
+        pixels: bytes | None = None,
+        latent: bytes | None = None,
+        author: bytes | None = None,
+        after: int = -1,
+    ) -> Sequence[LoggedEntry]:
+        """Claims that match every given criterion, each proved to be in the log."""
+        wanted = {"commitment": commitment, "pixels": pixels, "latent": latent, "author": author}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        return self._pages("/v1/claims", given, after, lambda entry: _matches(entry, given))
+
+    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:
+        """Entries about a claim or a key, each proved to be in the log."""
+        return self._pages(
+            "/v1/follow-ups", {"subject": subject}, after, lambda e: e.kind != "claim" and e.subject == subject
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def _headers(self) -> dict[str, str]:
+        """Of requests that write."""
+        key = api_key(self.location)
+        return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+
+    # --- what every answer goes through -----------------------------------------------------------------------------
+
+    def _pages(
+        self, path: str, query: dict[str, bytes], after: int, matches: Callable[[AnyEntry], bool]
+    ) -> list[LoggedEntry]:
+        found: list[LoggedEntry] = []
+        while len(found) < MAX_RESULTS:
+            asked = urlencode(
+                {**{name: value.hex() for name, value in query.items()}, "after": after, "limit": wire.PAGE}
+            )
+            answer = self._transport.request("GET", f"{path}?{asked}", limit=wire.MAX_PAGE_BYTES)
+            self._raise_for(answer, "search")
+            with self._answers():
+                page = wire.read_page(answer.body, after)
+                if not all(matches(parsed) for _, parsed in page):
+                    raise ForgedError("answered a search with an entry that does not match")
+                found += [self._proved(logged) for logged, _ in page]
+            if not page:
+                break
+            after = page[-1][0].index
+        return found[:MAX_RESULTS]
+
+    def _proved(self, logged: LoggedEntry) -> LoggedEntry:
+        if self._entries.get(logged.index) != logged.entry:
+            self._tiled.prove(logged.entry, logged.index, self._covering(logged.index))
+            self._keep(logged.index, logged.entry)
+        return logged
+
+    def _keep(self, index: int, entry: bytes) -> None:
+        self._entries[index] = entry
+        if len(self._entries) > _KEPT_ENTRIES:
+            self._entries.popitem(last=False)
+
+    def _covering(self, index: int) -> Checkpoint:
+        """A checkpoint that has the leaf ``index``; waits a little for one that is about to be published."""
+        end = time.monotonic() + _PUBLISHED_SECONDS
+        checkpoint = self._checkpoint()
+        while checkpoint.size <= index:
+            if time.monotonic() > end:
+                raise ForgedError(f"speaks of entry {index}, and its checkpoint has {checkpoint.size} entries")
+            time.sleep(_POLL)
+            checkpoint = self._refresh()
+        return checkpoint
+
+    def _checkpoint(self) -> Checkpoint:
+        return self._newest or self._refresh()
+
+    def _refresh(self) -> Checkpoint:
+        self._newest = self._tiled.checkpoint()
+        return self._newest
+
+    def _raise_for(self, answer: Answer, what: str) -> None:
+        """Turn every status but success into an exception of ours."""
+        if answer.status in (_OK, _CREATED):
+            return
+        says = wire.read_problem(answer.body) or "no reason given"
+        text = f"ledger {self.location}: {what} refused with status {answer.status}: {says}"
+        if answer.status == _CONFLICT:
+            with self._answers():
+                index = wire.problem_index(answer.body)
+            raise ConflictError(text, index)
+        if answer.status in _REFUSED and what == _SUBMISSION:
+            if wire.is_unsupported(answer.body):
+                raise UnsupportedVersionError(text)
+            raise InvalidError(text)
+        raise LedgerFault(text)
+
+    @contextlib.contextmanager
+    def _answers(self) -> Iterator[None]:
+        """What a service answers must hold: where it does not, the service is at fault, and not a caller's file."""
+        try:
+            yield
+        except InvalidError as error:
+            raise LedgerFault(
+                f"ledger {self.location}: {error}; do not rely on this log until that is explained"
+            ) from error
+
+
+def _matches(entry: AnyEntry, given: dict[str, bytes]) -> bool:
+    claim = entry.claim
+    if claim is None:
+        return False
+    has = {
+        "commitment": (claim.Y,),
+        "pixels": (claim.pixels,),
+        "latent": (claim.latent.digest,),
+        "author": claim.authors,
+    }
+    return all(value in has[name] for name, value in given.items())
