@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["ledger", "publish"]
 
 _COMMANDS = {
+    "api-key": "ledger.cli_serve:api_key",
     "find": "ledger.cli_look:find",
     "fsck": "ledger.cli_look:fsck",
+    "serve": "ledger.cli_serve:serve",
     "show": "ledger.cli_look:show",
     "stamp": "ledger.cli_look:stamp",
     "tsa": "ledger.cli_tsa:tsa",

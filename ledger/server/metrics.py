@@ -1,0 +1,89 @@
+"""Figures for Prometheus; several workers share them through memory-mapped files (prometheus_client multiprocess).
+
+No label holds anything that a client chose: routes are templates, kinds are those that the protocol knows.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+if TYPE_CHECKING:
+    from ledger.server.service import Service
+
+__all__ = ["MEDIA_TYPE", "SHARED_FOLDER", "Metrics"]
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable by which prometheus_client finds the folder that the workers share; set before it loads."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The figures of one worker; :meth:`text` has those of all."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "seedproof_http_requests", "Requests answered", ["route", "method", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "seedproof_http_seconds", "Seconds from header to answer", ["route"], buckets=_SECONDS, registry=registry
+        )
+        self._entries = Counter(
+            "seedproof_entries", "Entries accepted, new or duplicate", ["kind", "outcome"], registry=registry
+        )
+        self._problems = Counter("seedproof_problems", "Problem documents sent", ["problem"], registry=registry)
+        self._warnings = Counter("seedproof_stamp_warnings", "Timestamps that failed", registry=registry)
+        self._waiting = Gauge(
+            "seedproof_entries_waiting", "Entries not yet logged", registry=registry, multiprocess_mode="livesum"
+        )
+        self._size = Gauge("seedproof_log_size", "Entries logged", registry=registry, multiprocess_mode="livemax")
+        self._published = Gauge(
+            "seedproof_published_size", "Entries published", registry=registry, multiprocess_mode="livemax"
+        )
+        self._children: dict[tuple[str, str, int], Counter] = {}
+
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer."""
+        key = (route, method, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._requests.labels(route, method, str(status))
+        child.inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_entry(self, kind: str, *, duplicate: bool) -> None:
+        """Count one accepted entry."""
+        self._entries.labels(kind, "duplicate" if duplicate else "new").inc()
+
+    def count_problem(self, name: str) -> None:
+        """Count one problem document."""
+        self._problems.labels(name).inc()
+
+    def count_warnings(self, number: int) -> None:
+        """Count timestamps that were asked for and did not come."""
+        self._warnings.inc(number)
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text format. Asks the database for the sizes.
+
+        Raises:
+            LedgerFault: it does not answer.
+        """
+        log = self._service.log
+        self._waiting.set(self._service.waiting)
+        self._published.set(log.published().size)
+        self._size.set(log.head().size)
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)

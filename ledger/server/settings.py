@@ -1,0 +1,93 @@
+"""What an operator can set, and the bounds that he need not think about, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provenance.claim import MAX_ENTRY_BYTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "BODY_SECONDS",
+    "HEADER_SECONDS",
+    "IDLE_SECONDS",
+    "MAX_BLOB_BYTES",
+    "MAX_BODY_BYTES",
+    "MAX_HEADER_BYTES",
+    "MAX_PAGE",
+    "MAX_PAGE_BYTES",
+    "SEND_SECONDS",
+    "STOP_SECONDS",
+    "Settings",
+    "Witness",
+]
+
+MAX_BODY_BYTES = MAX_ENTRY_BYTES
+"""Longest body of a submission: an entry must fit into a bundle of tlog-tiles."""
+
+MAX_BLOB_BYTES = 8 * 2**20
+"""Longest recipe or stored latent; a latent of SD-class size has 30 KB, the largest that is read 8 MiB unpacked."""
+
+MAX_HEADER_BYTES = 16_384
+"""Request line and header fields together; a grant of 16 owners has 6 KB in hex."""
+
+HEADER_SECONDS = 10.0
+"""From the connection, or the first byte of a later request, until the header is whole."""
+
+IDLE_SECONDS = 75
+"""How long a connection is kept open between requests; longer than the 60 seconds of common proxies."""
+
+BODY_SECONDS = 20.0
+"""From the header until the body is whole: 64 KB over the slowest mobile link, and 8 MB at 3.3 Mbit/s."""
+
+SEND_SECONDS = 60.0
+"""Until a client has taken the answer, up to about 16 MB of a bundle."""
+
+STOP_SECONDS = 10
+"""How long requests may take to end after SIGTERM; what is accepted is logged and published whatever happens."""
+
+MAX_PAGE = 1_000
+"""Most entries of one answer."""
+
+MAX_PAGE_BYTES = 4 * 2**20
+"""An answer ends after the entry that crosses this; a page of the largest entries would have 64 MB."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A witness that is asked for cosignatures: where, and its verifier key."""
+
+    url: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One service. Rates are per client address and worker process, in requests a second; None sets no bound.
+
+    Attributes:
+        database, key_file, tiles, origin, read_only: see ``ledger.log.open_log``.
+        workers: processes that serve; each has its own connection to the database.
+        connections: most open connections of one worker; further ones are told to come back.
+        write_rate, read_rate: what a client may do all the time; for a moment ten times as much.
+        proxies: addresses of reverse proxies whose X-Forwarded-For names the client.
+        authorities: RFC 3161 authorities that stamp checkpoints, at most one in ``stamp_every`` seconds.
+    """
+
+    database: str
+    key_file: Path | None = None
+    tiles: str | None = None
+    origin: str | None = None
+    read_only: bool = False
+    workers: int = 1
+    connections: int = 1_024
+    require_api_key: bool = False
+    write_rate: float | None = 50.0
+    read_rate: float | None = 1_000.0
+    proxies: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
+    stamp_every: float = 60.0
+    witnesses: tuple[Witness, ...] = ()
