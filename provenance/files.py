@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -57,8 +58,11 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     Path(name).unlink()
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644, overwrite: bool = True) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int | None = None, overwrite: bool = True) -> None:
     """Write to a temporary file in the same folder, fsync, rename, fsync the folder.
+
+    Without a ``mode`` the file gets what the umask leaves, as any new file does. A file with a mode, such as a secret's
+    0600, is never more open than that, not even before it is complete.
 
     Raises:
         OutputError: anything went wrong; what stood at ``path`` before stands there still, and no temporary is left.
@@ -66,9 +70,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644
     target = Path(path)
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        handle, temporary = _open_temporary(target, private=mode is not None)
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -86,6 +91,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, mode: int = 0o644
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
     _sync_folder(target.parent)
+
+
+def _open_temporary(target: Path, *, private: bool) -> tuple[int, str]:
+    """A new file beside ``target``: mode 0600, or what the umask leaves of 0666."""
+    name = str(target.parent / f"{_prefix(target)}{secrets.token_hex(8)}")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(name, flags, 0o600 if private else 0o666), name
 
 
 def _move_to_new(temporary: str, target: Path) -> None:

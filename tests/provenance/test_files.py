@@ -60,6 +60,19 @@ def test_replaces_only_when_told(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_file_without_a_mode_of_its_own_gets_what_the_umask_leaves(tmp_path, umask, overwrite):
+    before = os.umask(umask)
+    try:
+        write_atomic(tmp_path / "a", b"public", overwrite=overwrite)
+        write_atomic(tmp_path / "b", b"secret", mode=0o600, overwrite=overwrite)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o600
+
+
 def fail(number):
     def call(*_args, **_options):
         raise OSError(number, os.strerror(number))
@@ -74,11 +87,13 @@ def test_a_failing_call_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     if overwrite:
         path.write_bytes(b"old")
     elif call == "replace":
-        call = "link"
-        monkeypatch.setattr(files.os, "open", fail(errno.EIO))
+        call, opens = "link", os.open
+        monkeypatch.setattr(
+            files.os, "open", lambda p, flags, *mode: opens(p, flags, *mode) if p != path else fail(errno.EIO)()
+        )
     monkeypatch.setattr(files.os, call, fail(errno.ENOSPC))
     with pytest.raises(OutputError, match="nothing was changed"):
-        write_atomic(path, b"new", overwrite=overwrite)
+        write_atomic(path, b"new", mode=0o600, overwrite=overwrite)
     monkeypatch.undo()
     assert names(tmp_path) == (["a"] if overwrite else [])
     assert not overwrite or path.read_bytes() == b"old"
@@ -160,7 +175,7 @@ def test_a_read_only_folder(tmp_path):
 
 
 def test_a_folder_that_refuses_new_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "mkstemp", fail(errno.EROFS))
+    monkeypatch.setattr(files.os, "open", fail(errno.EROFS))
     for write in (lambda: write_atomic(tmp_path / "a", b""), lambda: check_writable(tmp_path / "a", overwrite=True)):
         with pytest.raises(OutputError, match="Read-only"):
             write()
