@@ -53,7 +53,7 @@ bench: $(VENV)/.installed-dev
 # Train the house model from nothing; goes on where it was interrupted.
 train: $(VENV)/.installed
 	@$(PIP) -e '.[train]'
-	$(BIN)/python -m generator.house.train --out build/house
+	$(BIN)/python -m generator.house.train --out build/house2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(DEMO)

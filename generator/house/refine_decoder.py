@@ -1,4 +1,4 @@
-"""Last stage: the decoder alone, taught to read the latents that the denoiser makes.
+"""Between the two: the decoder alone, taught to read the latents that the denoiser will make.
 
 Sampled latents are not quite those of pictures: neighbouring values disagree a little, which a decoder that has only
 seen encoded pictures shows as blocks of 8 x 8 pixels. Here it sees encoded pictures with added noise of random strength
@@ -11,73 +11,72 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 
-from generator.house.schedule import Averages, Budget, Log, load_checkpoint, save_checkpoint
-from generator.house.train_autoencoder import load_autoencoder, to_tensor
+from generator.house.dataset import load_pictures
+from generator.house.latents import statistics
+from generator.house.schedule import Averages, Budget, Log, Stopper, load_checkpoint, save_checkpoint
+from generator.house.train_autoencoder import Pictures, load_autoencoder, picture_loss, psnr
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 __all__ = ["refine_decoder"]
 
-_REPORT = 100
+_REPORT, _SAVE = 50, 200
 _WARM_UP = 30
+_PROBE = 256
 
 
-def refine_decoder(
-    pictures: NDArray[np.uint8], latents: dict[str, torch.Tensor], config: dict[str, Any], folder: Path
-) -> None:
+def refine_decoder(shards: Sequence[Path], held_out: Path, config: dict[str, Any], folder: Path) -> None:
     """Train for the configured minutes; the result is ``folder``/decoder.pt, from which an interrupted run goes on."""
     torch.manual_seed(3)
-    settings, log = config["decoder"], Log(folder / "decoder.log")
-    decoder = load_autoencoder(config["autoencoder"], folder).decoder.train()
+    settings, log, stop = config["decoder"], Log(folder / "decoder.jsonl"), Stopper()
+    found = load_checkpoint(folder / "decoder.pt")
+    if found is not None and found["spent"] >= 60.0 * settings["minutes"]:
+        return
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    whole = load_autoencoder(config["autoencoder"], folder).to(device)
+    decoder = load_autoencoder(config["autoencoder"], folder).decoder.train().to(device)
     optimiser = torch.optim.AdamW(
         decoder.parameters(), settings["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-4, fused=True
     )
     averages = Averages(decoder.parameters(), settings["ema"])
     step, budget = 0, Budget(settings["minutes"])
-    found = load_checkpoint(folder / "decoder.pt")
     if found is not None:
         decoder.load_state_dict(found["model"])
         optimiser.load_state_dict(found["optimiser"])
-        averages.values = found["averages"]
+        averages.values = [value.to(device) for value in found["averages"]]
         step, budget = found["step"], Budget(settings["minutes"], found["spent"])
-    count = len(pictures) - config["data"]["held_out"]
-    centre, scale = (latents[name].view(1, -1, 1, 1) for name in ("centre", "scale"))
-    random = np.random.default_rng(step)
-    recent: list[float] = []
-    while not budget.over:
+    scale = statistics(folder)["scale"].view(1, -1, 1, 1).to(device)
+    source, recent = Pictures(shards, 100_000 + step), []
+
+    def save() -> None:
+        state = {"model": decoder.state_dict(), "optimiser": optimiser.state_dict(), "averages": averages.values}
+        save_checkpoint(folder / "decoder.pt", {**state, "step": step, "spent": budget.spent})
+
+    while not budget.over and not stop.wanted:
         for group in optimiser.param_groups:
             group["lr"] = budget.learning_rate(settings["learning_rate"], step, _WARM_UP)
-        chosen = np.sort(random.choice(count, settings["batch"], replace=False))
-        target = to_tensor(pictures[chosen])
-        clean = latents["mean"][torch.from_numpy(chosen)].float()
-        noisy = clean + settings["noise"] * torch.rand(len(clean), 1, 1, 1) * torch.randn_like(clean)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            made = decoder.render(noisy * scale + centre)
-        error = made.float() - target
-        edges = (error[..., 1:] - error[..., :-1]).abs().mean() + (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
-        loss = error.abs().mean() + F.mse_loss(made.float(), target) + 0.5 * edges
+        target = source.batch(settings["batch"]).to(device)
+        strength = settings["noise"] * torch.rand(len(target), 1, 1, 1, device=device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            with torch.no_grad():
+                clean = whole.encode(target)[0].float()
+            made = decoder.render(clean + strength * scale * torch.randn_like(clean))
+        loss, l1 = picture_loss(made, target)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimiser.step()
         averages.update(step)
-        recent.append(float(error.detach().abs().mean()))
+        recent.append(l1.item())
         step += 1
         if step % _REPORT == 0:
-            log(f"step {step} seconds {budget.spent:.0f} l1 {np.mean(recent[-_REPORT:]):.4f}")
-    save_checkpoint(
-        folder / "decoder.pt",
-        {
-            "model": decoder.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "averages": averages.values,
-            "step": step,
-            "spent": budget.spent,
-        },
-    )
-    log(f"end: step {step}")
+            log(step=step, seconds=round(budget.spent), l1=round(float(np.mean(recent[-_REPORT:])), 5))
+        if step % _SAVE == 0:
+            save()
+    save()
+    averages.install()
+    probe = load_pictures(held_out)[:_PROBE]
+    log(step=step, seconds=round(budget.spent), psnr=round(psnr(whole, probe, decoder), 3))

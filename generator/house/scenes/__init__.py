@@ -1,7 +1,7 @@
-"""Picture-book landscapes, drawn and described by our own code: the whole training set of the house model."""
+"""Picture-book scenes, drawn and described by our own code: the whole training set of the house model."""
 
 from __future__ import annotations
 
-from generator.house.scenes.compose import PICTURE, compose
+from generator.house.scenes.compose import PICTURE, Scene, compose, describe
 
-__all__ = ["PICTURE", "compose"]
+__all__ = ["PICTURE", "Scene", "compose", "describe"]

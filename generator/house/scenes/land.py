@@ -64,7 +64,7 @@ def mountains(stage: Stage, layers: int, height: float, *, snow: bool) -> Floats
         tall = height * rng.uniform(0.7, 1.0) * (1.15 - 0.4 * share)
         line = stage.horizon + 10.0 * share - tall * (0.12 + envelope(rng) * (0.72 + 0.28 * rough))
         body = stage.lit(jitter(rng, rock, 8.0), 0.8 * (1.0 - share) + 0.12)
-        _range(stage, line, body, stage.horizon + 14.0, snow=snow and tall > 45.0)
+        _range(stage, line, body, stage.horizon + 14.0, snow=snow and tall > 30.0)
     return line
 
 
@@ -74,7 +74,7 @@ def _range(stage: Stage, line: Floats, body: Colour, foot: float, *, snow: bool)
     side = 1.0 if stage.sun_x < SIZE / 2 else -1.0
     with sheet.beneath(ABSCISSAE, line):
         if snow:
-            edge = float(line.min()) + 0.42 * (foot - float(line.min())) + 9.0 * fractal(rng, 14.0, 2)
+            edge = float(line.min()) + rng.uniform(0.4, 0.6) * (foot - float(line.min())) + 9.0 * fractal(rng, 14.0, 2)
             points = list(zip(ABSCISSAE.tolist(), edge.tolist(), strict=True))
             sheet.polygon([(-8.0, -8.0), *points, (SIZE + 8.0, -8.0)], stage.white(0.15))
         for at in range(2, len(line) - 2):

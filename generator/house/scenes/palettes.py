@@ -58,14 +58,14 @@ PALETTES: dict[str, tuple[Palette, ...]] = {
 }
 
 TIME_WEIGHTS: dict[str, float] = {
-    "day": 0.25, "dawn": 0.16, "sunset": 0.22, "dusk": 0.12, "night": 0.17, "cloudy": 0.08,
+    "day": 0.26, "dawn": 0.13, "sunset": 0.2, "dusk": 0.11, "night": 0.19, "cloudy": 0.11,
 }  # fmt: skip
 
 TIME_PHRASES: dict[str, tuple[str, ...]] = {
-    "day": ("by day", "in daylight", "at noon", "on a sunny day", "on a clear day", ""),
+    "day": ("by day", "by day", "at noon", "on a sunny day", "on a clear day"),
     "dawn": ("at dawn", "at sunrise", "in the morning", "in the early morning"),
     "sunset": ("at sunset", "at sunset", "in the evening"),
-    "dusk": ("at dusk", "in the twilight", "after sunset"),
+    "dusk": ("at dusk", "at dusk", "at twilight"),
     "night": ("at night", "at night", "by night", "at midnight"),
     "cloudy": ("on a cloudy day", "on a grey day", "under a cloudy sky"),
 }

@@ -149,6 +149,22 @@ class Sheet:
         path.addPoly([skia.Point(*p) for p in points], False)
         self._canvas.drawPath(path, paint)
 
+    def image(
+        self, image: skia.Image, x: float, foot: float, scale: float, turn: float, *, flip: bool, tone: Colour
+    ) -> None:
+        """Draw a cut-out with the middle of its foot at (x, foot), turned by degrees, its colours times tone."""
+        width, height = image.width() * scale, image.height() * scale
+        paint = skia.Paint(AntiAlias=True)
+        paint.setColorFilter(skia.ColorFilters.Blend(_code(tone), skia.BlendMode.kModulate))
+        self._canvas.save()
+        self._canvas.translate(x, foot - height / 2)
+        self._canvas.rotate(turn)
+        self._canvas.scale(-1.0 if flip else 1.0, 1.0)
+        smooth = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
+        rect = skia.Rect(-width / 2, -height / 2, width / 2, height / 2)
+        self._canvas.drawImageRect(image, rect, smooth, paint)
+        self._canvas.restore()
+
     def arc(self, x: float, y: float, radius: float, colour: Colour, width: float, alpha: float) -> None:
         """Draw a full circle line."""
         paint = _paint(colour, alpha)

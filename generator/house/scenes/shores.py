@@ -120,7 +120,7 @@ def city(stage: Stage) -> tuple[str, ...]:
         x = -rng.uniform(0.0, 14.0)
         base = stage.lit(tone, 0.72 - 0.32 * layer)
         while x < SIZE:
-            width = rng.uniform(20.0, 48.0)
+            width = rng.uniform(30.0, 66.0)
             tall = (
                 float(np.interp(x, ABSCISSAE, shape)) * rng.uniform(0.45, 1.0) * (190.0 - 42.0 * layer) * (foot / SIZE)
             )
@@ -131,10 +131,10 @@ def city(stage: Stage) -> tuple[str, ...]:
             if layer and width > 24.0:
                 pane = glow if stage.dark or stage.time == "sunset" else mix(body, WHITE, 0.4)
                 share = 0.5 if stage.dark else 0.28
-                for row in np.arange(top + 8.0, foot - 8.0, 13.0).tolist():
-                    for column in np.arange(x + 4.0, x + width - 8.0, 11.0).tolist():
+                for row in np.arange(top + 9.0, foot - 12.0, 19.0).tolist():
+                    for column in np.arange(x + 5.0, x + width - 10.0, 16.0).tolist():
                         if rng.random() < share:
-                            sheet.box(column, row, column + 6.0, row + 7.0, pane, 225.0)
+                            sheet.box(column, row, column + 9.0, row + 11.0, pane, 225.0)
             x += width + one_of(rng, (0.0, 0.0, 3.0, 8.0))
     if wet:
         water.mirror(stage, foot)
@@ -149,7 +149,7 @@ def village(stage: Stage) -> tuple[str, ...]:
         land.mountains(stage, 1, rng.uniform(50.0, 120.0), snow=stage.snowy)
     land.hills(stage, 2, stage.horizon + 14.0, rng.uniform(180.0, 220.0), stage.ground, 34.0)
     for _ in range(int(rng.integers(3, 6))):
-        things.hut(stage, stage.horizon + 40.0, (34.0, 58.0))
+        things.hut(stage, stage.horizon + 40.0, (46.0, 84.0))
     return ("a village", "a small village", "a village in the hills", "houses in the hills")
 
 
@@ -211,7 +211,7 @@ def river(stage: Stage) -> tuple[str, ...]:
     sheet.polygon([*left, *reversed(right)], mix(colour, WHITE, 0.08))
     line = np.full_like(ABSCISSAE, stage.horizon + 12.0)
     kind = one_of(rng, ("pine", "round"))
-    plants.row(stage, line, kind, int(rng.integers(0, 9)), (24.0, 60.0), stage.lit(stage.leaves, 0.12))
+    plants.row(stage, line, kind, int(rng.integers(0, 6)), (36.0, 84.0), stage.lit(stage.leaves, 0.12))
     if path:
         return ("a path through the hills", "a winding path", "a road through fields")
     return ("a river", "a winding river", "a river in a valley")

@@ -8,23 +8,23 @@ import math
 
 from generator.house.scenes.colour import WHITE, Colour, jitter, mix
 from generator.house.scenes.sheet import SIZE
-from generator.house.scenes.stage import Stage, one_of
+from generator.house.scenes.stage import Mark, Stage, one_of
 
 __all__ = ["clouds", "paint_sky"]
 
 
 def paint_sky(stage: Stage) -> tuple[str, ...]:
-    """Paint everything behind the land and return its words."""
+    """Paint everything behind the land and return its words; sun and moon become marks, for the land may hide them."""
     stage.sheet.wash(0.0, SIZE, (stage.haze, stage.haze))
     stage.sheet.wash(0.0, max(stage.horizon + 16.0, 90.0), stage.sky)
     words: list[str] = []
     if stage.dark:
         words += _stars(stage)
-        if stage.time == "night" and stage.rng.random() < 0.13:
+        if stage.time == "night" and stage.rng.random() < 0.12:
             words += _northern_lights(stage)
-    if stage.time != "cloudy" and stage.rng.random() < 0.68:
-        words += _moon(stage) if stage.dark else _sun(stage)
-    if stage.time in {"day", "cloudy"} and stage.rng.random() < 0.12:
+    if stage.time != "cloudy" and stage.rng.random() < 0.72:
+        stage.marks.append(_moon(stage) if stage.dark else _sun(stage))
+    if stage.time in {"day", "cloudy"} and stage.rng.random() < 0.09:
         words += _rainbow(stage)
     chance = 0.95 if stage.time == "cloudy" else 0.5
     if stage.rng.random() < chance:
@@ -32,21 +32,21 @@ def paint_sky(stage: Stage) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _sun(stage: Stage) -> list[str]:
+def _sun(stage: Stage) -> Mark:
     rng, x = stage.rng, stage.sun_x
     low = stage.time in {"sunset", "dawn"}
-    y = stage.horizon - rng.uniform(-4.0, 62.0) if low else rng.uniform(26.0, max(34.0, stage.horizon * 0.55))
-    radius = rng.uniform(16.0, 46.0) if low else rng.uniform(13.0, 25.0)
+    radius = rng.uniform(20.0, 52.0) if low else rng.uniform(18.0, 32.0)
+    y = rng.uniform(radius * 0.8, stage.horizon + 2.0) if low else rng.uniform(30.0, max(38.0, stage.horizon * 0.6))
     warm: Colour = (255, 116, 74) if low and rng.random() < 0.35 else (255, 240, 188)
     colour = jitter(rng, warm, 8.0, 0.2, 0.02)
     stage.sheet.glow(x, y, radius * 4.5, colour, 190.0)
     stage.sheet.disc(x, y, radius, colour)
-    return ["a large sun" if radius > 34.0 else "the sun"]
+    return Mark("a large sun" if radius > 36.0 else "the sun", x, y, radius)
 
 
-def _moon(stage: Stage) -> list[str]:
+def _moon(stage: Stage) -> Mark:
     rng, x = stage.rng, stage.sun_x
-    radius = rng.uniform(13.0, 34.0)
+    radius = rng.uniform(17.0, 42.0)
     y = rng.uniform(radius + 8.0, max(radius + 16.0, stage.horizon * 0.65))
     colour = jitter(rng, (250, 244, 214), 18.0, 0.3, 0.03)
     stage.sheet.glow(x, y, radius * 3.6, colour, 110.0)
@@ -62,25 +62,25 @@ def _moon(stage: Stage) -> list[str]:
             ],
             colour,
         )
-        return ["a crescent moon"]
+        return Mark("a crescent moon", x + side * 0.6 * radius, y, radius * 0.5)
     stage.sheet.disc(x, y, radius, colour)
     for _ in range(int(rng.integers(2, 5))):
         angle, off = rng.uniform(0.0, math.tau), rng.uniform(0.0, 0.6) * radius
         spot = (x + off * math.cos(angle), y + off * math.sin(angle))
         stage.sheet.disc(*spot, radius * rng.uniform(0.12, 0.24), mix(colour, (150, 150, 170), 0.3), 150.0)
-    return ["a large moon" if radius > 26.0 else one_of(rng, ("a full moon", "the moon"))]
+    return Mark("a large moon" if radius > 32.0 else one_of(rng, ("a full moon", "the moon")), x, y, radius)
 
 
 def _stars(stage: Stage) -> list[str]:
     rng = stage.rng
     if stage.time == "dusk" and rng.random() < 0.5:
         return []
-    for _ in range(int(rng.integers(12, 46))):
+    for _ in range(int(rng.integers(12, 36))):
         x, y = rng.uniform(0.0, SIZE), stage.horizon * rng.uniform(0.0, 0.92)
-        radius = rng.uniform(0.9, 2.3)
+        radius = rng.uniform(1.5, 3.4)
         stage.sheet.glow(x, y, radius * 3.0, WHITE, 70.0)
         stage.sheet.disc(x, y, radius, WHITE, rng.uniform(150.0, 255.0))
-    return [one_of(rng, ("stars", "stars", "a starry sky"))]
+    return [one_of(rng, ("stars", "a starry sky"))]
 
 
 def _northern_lights(stage: Stage) -> list[str]:
@@ -90,7 +90,7 @@ def _northern_lights(stage: Stage) -> list[str]:
     for step in range(0, SIZE, 6):
         y = base + swing * math.sin(step / 38.0 + phase) + 0.4 * swing * math.sin(step / 17.0 + 2.0 * phase)
         points = [(step, y), (step + 7.0, y), (step + 7.0, y - 52.0), (step, y - 52.0)]
-        stage.sheet.polygon(points, colour, 70.0, 7.0)
+        stage.sheet.polygon(points, colour, 95.0, 7.0)
         stage.sheet.oval(step + 3.0, y, 12.0, 14.0, colour, 90.0, 4.0)
     return ["northern lights"]
 
@@ -100,7 +100,7 @@ def _rainbow(stage: Stage) -> list[str]:
     x, y, radius = rng.uniform(60.0, 196.0), stage.horizon + rng.uniform(10.0, 40.0), rng.uniform(88.0, 140.0)
     bands: tuple[Colour, ...] = ((230, 70, 70), (246, 160, 60), (250, 230, 90), (90, 200, 110), (80, 130, 230))
     for place, band in enumerate(bands):
-        stage.sheet.arc(x, y, radius - 5.0 * place, band, 5.5, 150.0)
+        stage.sheet.arc(x, y, radius - 7.0 * place, band, 7.5, 190.0)
     return ["a rainbow"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from generator.house.scenes.sheet import Sheet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Stage", "one_of", "set_stage"]
+__all__ = ["Mark", "Stage", "one_of", "set_stage"]
 
 T = TypeVar("T")
 
@@ -22,6 +22,16 @@ T = TypeVar("T")
 def one_of(rng: np.random.Generator, choices: Sequence[T]) -> T:
     """Return one of the choices, all equally likely (a choice listed twice is twice as likely)."""
     return choices[int(rng.integers(len(choices)))]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something small in the sky that the land may hide: its word, and the disc (in pixels) where it shows."""
+
+    word: str
+    x: float
+    y: float
+    radius: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Stage:
     leaves: Colour
     horizon: float
     sun_x: float
+    marks: list[Mark] = field(default_factory=list)
 
     @property
     def haze(self) -> Colour:
@@ -68,7 +79,7 @@ def set_stage(rng: np.random.Generator) -> Stage:
     names = tuple(TIME_WEIGHTS)
     time = str(rng.choice(names, p=np.array([TIME_WEIGHTS[n] for n in names])))
     palette = one_of(rng, PALETTES[time])
-    season = one_of(rng, ("spring", "summer", "summer", "summer", "autumn", "autumn", "winter"))
+    season = one_of(rng, ("spring", "summer", "summer", "autumn", "winter"))
     turn = rng.uniform(-9.0, 9.0)
     sky = tuple(jitter(rng, shade(c, (1.0, 1.0, 1.0)), abs(turn), 0.08, 0.06) for c in palette.sky)
     return Stage(
@@ -80,6 +91,6 @@ def set_stage(rng: np.random.Generator) -> Stage:
         sky=sky,
         ground=jitter(rng, one_of(rng, SEASON_GROUND[season]), 10.0, 0.12, 0.08),
         leaves=jitter(rng, one_of(rng, SEASON_TREES[season]), 10.0, 0.12, 0.08),
-        horizon=float(rng.uniform(82.0, 196.0)),
+        horizon=float(rng.uniform(70.0, 208.0)),
         sun_x=float(rng.uniform(24.0, 232.0)),
     )

@@ -36,7 +36,7 @@ def mountain_range(stage: Stage) -> tuple[str, ...]:
     )
     if rng.random() < 0.5:
         plants.row(
-            stage, lines[-1] + 6.0, "pine", int(rng.integers(3, 14)), (26.0, 74.0), stage.lit((52, 104, 84), 0.05)
+            stage, lines[-1] + 6.0, "pine", int(rng.integers(2, 8)), (44.0, 104.0), stage.lit((52, 104, 84), 0.05)
         )
     return (
         ("snowy mountains", "mountains with snow", "snowy mountains")
@@ -55,7 +55,7 @@ def great_peak(stage: Stage) -> tuple[str, ...]:
         return ("a volcano by a lake",) if volcano else ("a mountain by a lake", "a mountain peak by a lake")
     ground: Colour = (112, 92, 84) if volcano else stage.ground
     land.hills(stage, 2, stage.horizon + 20.0, rng.uniform(200.0, 236.0), ground, 24.0)
-    return ("a volcano",) if volcano else ("a mountain peak", "a snowy mountain peak", "a mountain")
+    return ("a volcano",) if volcano else ("a mountain peak", "a snowy mountain peak", "a snowy mountain peak")
 
 
 def rolling_hills(stage: Stage) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def rolling_hills(stage: Stage) -> tuple[str, ...]:
     lines = land.hills(stage, layers, top, rng.uniform(196.0, 236.0), stage.ground, rng.uniform(24.0, 70.0))
     kind = one_of(rng, ("none", "none", "row", "row"))
     if kind == "row":
-        plants.row(stage, lines[-1], "round", int(rng.integers(2, 9)), (30.0, 66.0), stage.lit(stage.leaves, 0.05))
+        plants.row(stage, lines[-1], "round", int(rng.integers(1, 6)), (44.0, 110.0), stage.lit(stage.leaves, 0.05))
     if stage.snowy:
         return ("snowy hills", "hills in winter")
     if stage.season == "autumn":
@@ -85,11 +85,11 @@ def meadow(stage: Stage) -> tuple[str, ...]:
     name, colour = one_of(rng, FLOWERS)
     bloom = stage.lit(colour, 0.0)
     with sheet.beneath(ABSCISSAE, line):
-        count = int(rng.integers(60, 130))
+        count = int(rng.integers(40, 80))
         depths = np.sort(rng.random(count))
         for depth in depths.tolist():
             y = float(line.min()) + 12.0 + depth**1.4 * (SIZE - float(line.min()))
-            radius = 2.0 + 6.5 * depth**2
+            radius = 3.0 + 8.0 * depth**2
             sheet.oval(rng.uniform(0.0, SIZE), y, 2.6 * radius, 1.7 * radius, jitter(rng, bloom, 6.0, 0.1, 0.1))
     if rng.random() < 0.35:
         plants.row(stage, line, "round", int(rng.integers(1, 4)), (50.0, 110.0), stage.lit((58, 134, 70), 0.0))
@@ -115,8 +115,8 @@ def forest(stage: Stage) -> tuple[str, ...]:
         share = layer / (rows - 1)
         base = stage.horizon + share * (SIZE - 26.0 - stage.horizon)
         line = land.hill(stage, base, 7.0, stage.lit(stage.ground, 0.6 * (1.0 - share)), shape=envelope(rng) * 26.0)
-        sizes = (30.0 + 40.0 * share, 56.0 + 84.0 * share)
-        plants.row(stage, line, kind, int(24 - 15 * share), sizes, mix(needles, stage.haze, 0.5 * (1.0 - share)))
+        sizes = (46.0 + 44.0 * share, 80.0 + 100.0 * share)
+        plants.row(stage, line, kind, int(15 - 9 * share), sizes, mix(needles, stage.haze, 0.5 * (1.0 - share)))
     if stage.snowy:
         return ("a snowy forest", "a forest in winter", "snowy pine trees")
     if stage.season == "autumn":
@@ -136,7 +136,7 @@ def lake(stage: Stage) -> tuple[str, ...]:
     )
     kind = one_of(rng, ("pine", "pine", "round"))
     leaves = stage.lit((46, 104, 84) if kind == "pine" and stage.season != "autumn" else stage.leaves, 0.2)
-    plants.row(stage, np.minimum(line, stage.horizon), kind, int(rng.integers(3, 18)), (16.0, 46.0), leaves)
+    plants.row(stage, np.minimum(line, stage.horizon), kind, int(rng.integers(2, 10)), (30.0, 72.0), leaves)
     water.mirror(stage, stage.horizon + 4.0)
     if rng.random() < 0.4:
         corner = envelope(rng) * rng.uniform(20.0, 50.0)
@@ -168,5 +168,5 @@ def snowfield(stage: Stage) -> tuple[str, ...]:
     lines = land.hills(
         stage, int(rng.integers(2, 4)), stage.horizon + 10.0, rng.uniform(200.0, 236.0), (236, 242, 250), 30.0
     )
-    plants.row(stage, lines[-1], "pine", int(rng.integers(0, 8)), (30.0, 96.0), stage.lit((62, 104, 100), 0.05))
+    plants.row(stage, lines[-1], "pine", int(rng.integers(0, 6)), (44.0, 120.0), stage.lit((62, 104, 100), 0.05))
     return ("a snowy field", "a snowy landscape", "a field of snow")

@@ -6,46 +6,32 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from generator.house.autoencoder import Autoencoder
 from generator.house.export import export
+from generator.house.latents import encode_shards, statistics
 from generator.house.schedule import save_checkpoint
-from generator.house.text import build_text_encoder, build_tokenizer
-from generator.house.train_autoencoder import encode_dataset, load_autoencoder
-from generator.house.train_denoiser import build_denoiser
+from generator.house.text import build_tokenizer
+from generator.house.train_autoencoder import load_autoencoder
+from generator.house.train_denoiser import build_modules
 from generator.pipeline import load
 from provenance.errors import MissingModelError, UsageError
-
-CONFIG = {
-    "name": "toy",
-    "autoencoder": {"latent_channels": 4, "widths": [16, 16]},
-    "denoiser": {
-        "widths": [32, 32, 32],
-        "heads": [1, 1, 1],
-        "layers_per_block": 1,
-        "text_width": 32,
-        "text_layers": 1,
-        "max_tokens": 8,
-    },
-}
+from tests.generator.house.toy import CONFIG, make_shards
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     torch.manual_seed(0)
     trained, target = tmp_path_factory.mktemp("trained"), tmp_path_factory.mktemp("model")
-    pictures = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     autoencoder = Autoencoder(4, (16, 16))
     autoencoder.start_from_pca(torch.randn(4, 3, 64, 64))
     torch.save(autoencoder.state_dict(), trained / "autoencoder-final.pt")
-    torch.save(encode_dataset(load_autoencoder(CONFIG["autoencoder"], trained), pictures), trained / "latents.pt")
+    encode_shards(make_shards(trained / "data"), CONFIG["autoencoder"], trained)
     tokenizer = build_tokenizer(["a lake at night"], 8)
     tokenizer.save_pretrained(trained / "tokenizer")
-    modules = nn.ModuleList([build_denoiser(CONFIG["denoiser"], 4), build_text_encoder(tokenizer, CONFIG["denoiser"])])
-    save_checkpoint(trained / "denoiser.pt", {"averages": [p.detach() * 0.5 for p in modules.parameters()]})
-    for name in ("autoencoder.log", "denoiser.log"):
-        (trained / name).write_text("step 100 seconds 1 loss 1.0\n")
+    averages = [p.detach() * 0.5 for p in build_modules(CONFIG, tokenizer).parameters()]
+    save_checkpoint(trained / "denoiser.pt", {"averages": averages})
+    (trained / "denoiser.jsonl").write_text('{"step": 100, "seconds": 1, "loss": 1.0}\n')
     export(CONFIG, trained, target)
     return trained, target
 
@@ -93,10 +79,20 @@ def test_a_refined_decoder_is_exported_instead_of_the_first(exported, pipeline, 
 
 
 def test_the_decoder_normalises_as_the_training_did(exported, pipeline):
-    statistics = torch.load(exported[0] / "latents.pt", weights_only=True)
-    assert torch.allclose(pipeline.decoder.mean.flatten(), statistics["centre"])
-    assert torch.allclose(pipeline.decoder.std.flatten(), statistics["scale"])
-    assert statistics["mean"].float().std((0, 2, 3)).numpy() == pytest.approx(np.ones(4), abs=1e-2)
+    known = statistics(exported[0])
+    assert torch.allclose(pipeline.decoder.mean.flatten(), known["centre"])
+    assert torch.allclose(pipeline.decoder.std.flatten(), known["scale"])
+
+
+def test_the_log_travels_with_the_model_and_annealed_weights_are_exported_on_request(exported, tmp_path):
+    assert (exported[1] / "denoiser.jsonl").exists()
+    trained = tmp_path / "trained"
+    shutil.copytree(exported[0], trained)
+    averages = torch.load(trained / "denoiser.pt", weights_only=True)["averages"]
+    save_checkpoint(trained / "denoiser-annealed.pt", {"averages": [value + 1.0 for value in averages]})
+    export(CONFIG, trained, tmp_path / "model", annealed=True)
+    loaded = load(tmp_path / "model", device=torch.device("cpu"), dtype=torch.float32)
+    assert torch.equal(next(loaded.unet.parameters()), (averages[0] + 1.0).half().float())
 
 
 def test_the_same_noise_gives_the_same_picture_and_other_noise_another(pipeline):
