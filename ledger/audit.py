@@ -1,4 +1,4 @@
-"""The full check of a log: every leaf, proof, column, node and checkpoint, recomputed from the entries alone."""
+"""The full check of a log: every leaf, proof, column, tile and checkpoint, recomputed from the entries alone."""
 
 from __future__ import annotations
 
@@ -6,102 +6,155 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row, prepare
 from ledger.database import reading
-from ledger.models import Author, Leaf, Node, Stamp
-from ledger.sequencer import check_head, lookup_columns, prepare
-from provenance import merkle
+from ledger.edge import Edge
+from ledger.lookup import find_entry
+from ledger.models import Cosignature, Key, Leaf, Stamp, TileRow
+from ledger.sequencer import current_state
+from ledger.storeaudit import StoreAudit
+from ledger.tree import StoredTree, TileCache
 from provenance.checkpoint import open_checkpoint
+from provenance.entry import parse_any
 from provenance.errors import InvalidError, LedgerFault, UnsupportedVersionError
+from provenance.merkle import leaf_hash
+from provenance.tiles import FULL_WIDTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Row
 
-    from ledger.sequencer import TreeHead
+    from ledger.admission import Prepared
+    from ledger.edge import FullTile
+    from ledger.sequencer import State
+    from ledger.tilestore import TileStore
     from provenance.checkpoint import VerifierKey
+    from provenance.entry import AnyEntry
+
+    Progress = Callable[[int, int], None]
 
 __all__ = ["check_log"]
 
-_PAGE = 1_000
+_MOST = 1_000
+"""Problems that are listed; a log with more is damaged beyond what a list can tell."""
 
 
-def check_log(engine: Engine, key: VerifierKey, progress: Callable[[int, int], None] | None = None) -> list[str]:
+def check_log(
+    engine: Engine, keys: Sequence[VerifierKey], progress: Progress | None = None, store: TileStore | None = None
+) -> list[str]:
     """What is wrong with the log, one line each; empty when all of it verifies. Reads everything once.
+
+    With ``store`` every tile, bundle and the checkpoint there are compared as well.
 
     Raises:
         LedgerFault: the database cannot be read at all.
     """
     with reading(engine) as connection:
         try:
-            head, _ = check_head(connection, key)
+            state = current_state(connection, keys, None)
         except LedgerFault as fault:
             return [str(fault)]
-        found = _check_leaves(connection, head, progress)
-        found += _check_stamps(connection, key)
-        result = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
-    return found if result == "ok" else [*found, f"SQLite: {result}"]
+        shown = StoreAudit(store, keys, state.head.size) if store else None
+        found = _check_leaves(connection, state, shown, progress)
+        found += _check_notes(connection, state, keys)
+        if connection.dialect.name == "sqlite":
+            result = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
+            found += [] if result == "ok" else [f"SQLite: {result}"]
+    return found[:_MOST]
 
 
-def _check_leaves(connection: Connection, head: TreeHead, progress: Callable[[int, int], None] | None) -> list[str]:
+def _check_leaves(
+    connection: Connection, state: State, shown: StoreAudit | None, progress: Progress | None
+) -> list[str]:
+    head, edge = state.head, Edge()
     found: list[str] = []
-    nodes: dict[tuple[int, int], bytes] = {}
-    stored = {(row.level, row.position): row.hash for row in connection.execute(select(Node.__table__))}
     count = connection.execute(select(func.count()).select_from(Leaf)).scalar_one()
     if count != head.size:
         found.append(f"{count} entries are stored, the checkpoint says {head.size}")
-    for start in range(0, head.size, _PAGE):
-        authors = _authors(connection, start)
-        statement = select(Leaf.__table__).where(Leaf.leaf_index.between(start, start + _PAGE - 1))
-        rows = {row.leaf_index: row for row in connection.execute(statement)}
-        for index in range(start, min(start + _PAGE, head.size)):
-            if index not in rows:
-                return [*found, f"entry {index} is missing"]
-            found += _check_leaf(rows[index], authors.get(index, set()))
-            value = merkle.leaf_hash(rows[index].entry)
-            for level, position, node in merkle.appended_nodes(lambda *at: nodes[at], index, value):
-                nodes[level, position] = node
+    tiles = 0
+    for start in range(0, head.size, FULL_WIDTH):
+        end = min(start + FULL_WIDTH, head.size)
+        rows = connection.execute(
+            select(Leaf.__table__).where(Leaf.leaf_index >= start, Leaf.leaf_index < end).order_by(Leaf.leaf_index)
+        ).all()
+        indices = [row.leaf_index for row in rows]
+        if indices != list(range(start, end)):
+            missing = sorted(set(range(start, end)) - set(indices))
+            return [*found, f"entry {missing[0]} is missing"]
+        prepared = [_check_leaf(connection, row, found) for row in rows]
+        _check_keys(connection, start, end, prepared, found)
+        edge, full = edge.extended([leaf_hash(row.entry) for row in rows])
+        tiles += len(full)
+        found += [line for tile in full for line in _check_tile(connection, tile)]
+        if shown:
+            shown.see([row.entry for row in rows], edge, full)
         if progress:
-            progress(min(start + _PAGE, head.size), head.size)
-    if merkle.tree_root(lambda *at: nodes[at], head.size) != head.root:
+            progress(end, head.size)
+    if edge.root != head.root:
         found.append("the entries do not give the root that the checkpoint signs")
-    if {at: value for at, value in nodes.items() if at[0] > 0} != stored:
-        found.append("the stored tree is not the tree of the entries")
-    return found
+    if connection.execute(select(func.count()).select_from(TileRow)).scalar_one() != tiles:
+        found.append("the stored tree is not the tree of the entries: it has other tiles")
+    return found + (shown.finish() if shown else [])
 
 
-def _check_leaf(row: object, authors: set[bytes]) -> list[str]:
-    index, entry = getattr(row, "leaf_index"), getattr(row, "entry")  # noqa: B009 - a row has no static type
+def _check_leaf(connection: Connection, row: Row[tuple[object, ...]], found: list[str]) -> Prepared | None:
+    index = row.leaf_index
     try:
-        prepared = prepare(entry)
+        prepared = prepare(row.entry)
     except (InvalidError, UnsupportedVersionError) as error:
-        return [f"entry {index}: {error}"]
-    wrong = [name for name, value in lookup_columns(prepared.claim).items() if getattr(row, name) != value]
-    if getattr(row, "leaf_hash") != merkle.leaf_hash(entry):  # noqa: B009
-        wrong.append("leaf_hash")
-    if authors != set(prepared.claim.authors):
-        wrong.append("authors")
-    return [f"entry {index}: the column {name} does not follow from the entry" for name in wrong]
-
-
-def _authors(connection: Connection, start: int) -> dict[int, set[bytes]]:
-    result: dict[int, set[bytes]] = {}
-    statement = select(Author.leaf_index, Author.key).where(Author.leaf_index.between(start, start + _PAGE - 1))
-    for index, key in connection.execute(statement):
-        result.setdefault(index, set()).add(key)
-    return result
-
-
-def _check_stamps(connection: Connection, key: VerifierKey) -> list[str]:
-    """Timestamped checkpoints must be ours, and of this very tree. The tokens are for whoever trusts the authority."""
-    from ledger.tree import StoredTree
-
-    tree, found = StoredTree(connection), []
-    for row in connection.execute(select(Stamp.size, Stamp.authority, Stamp.note)):
+        found.append(f"entry {index}: {error}")
+        return None
+    for name, value in zip(LEAF_COLUMNS, leaf_row(index, prepared), strict=True):
+        if getattr(row, name) != value:
+            found.append(f"entry {index}: the column {name} does not follow from the entry")
+    if prepared.entry.claim is None:
         try:
-            checkpoint = open_checkpoint(row.note, [key])
-            if checkpoint.size != row.size or tree.root(row.size) != checkpoint.root:
-                found.append(f"the checkpoint of size {row.size} that {row.authority} stamped is not of this tree")
+            check_in_log(prepared.entry, lambda identifier: _before(connection, identifier, index), lambda _slot: None)
+        except InvalidError as error:
+            found.append(f"entry {index}: {error}")
+    return prepared
+
+
+def _before(connection: Connection, identifier: bytes, index: int) -> AnyEntry | None:
+    logged = find_entry(connection, identifier)
+    return parse_any(logged.entry) if logged is not None and logged.index < index else None
+
+
+def _check_keys(
+    connection: Connection, start: int, end: int, prepared: Sequence[Prepared | None], found: list[str]
+) -> None:
+    stored: dict[int, list[int]] = {}
+    statement = select(Key.leaf_index, Key.key).where(Key.leaf_index >= start, Key.leaf_index < end)
+    for index, key in connection.execute(statement):
+        stored.setdefault(index, []).append(key)
+    for index, item in enumerate(prepared, start):
+        if item is not None and sorted(stored.get(index, [])) != key_prefixes(item.entry):
+            found.append(f"entry {index}: the keys that it is looked up by do not follow from the entry")
+
+
+def _check_tile(connection: Connection, tile: FullTile) -> list[str]:
+    statement = select(TileRow.root, TileRow.hashes).where(
+        TileRow.level == tile.level, TileRow.position == tile.position
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None or (row.root, row.hashes) != (tile.root, b"".join(tile.hashes)):
+        return [f"the stored tree is not the tree of the entries: tile {tile.position} of level {tile.level}"]
+    return []
+
+
+def _check_notes(connection: Connection, state: State, keys: Sequence[VerifierKey]) -> list[str]:
+    """Stamped and cosigned checkpoints must be ours, and of this very tree. Whether the others' signatures count is for
+    whoever trusts them.
+    """
+    tree, found = StoredTree(connection, state.edge, TileCache()), []
+    rows = [*connection.execute(select(Stamp.size, Stamp.authority, Stamp.note))]
+    rows += connection.execute(select(Cosignature.size, Cosignature.witness, Cosignature.note))
+    for size, who, note in rows:
+        try:
+            checkpoint = open_checkpoint(note, keys)
+            if checkpoint.size != size or tree.root(size) != checkpoint.root:
+                found.append(f"the checkpoint of size {size} that {who} stamped or cosigned is not of this tree")
         except (InvalidError, LedgerFault) as error:
-            found.append(f"the checkpoint of size {row.size} that {row.authority} stamped: {error}")
+            found.append(f"the checkpoint of size {size} that {who} stamped or cosigned: {error}")
     return found

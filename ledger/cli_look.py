@@ -114,8 +114,8 @@ def fsck(location: str | None, as_json: bool) -> None:
     line = ProgressLine()
     opened = open_own(location)
     try:
-        key = VerifierKey.parse(opened.verifier_key)
-        problems = check_log(opened.engine, key, lambda done, total: line(done, total, "checking entries"))
+        keys = [VerifierKey.parse(key) for key in opened.log.verifier_keys]
+        problems = check_log(opened.engine, keys, lambda done, total: line(done, total, "checking entries"))
         size = None if problems else opened.head().size
     finally:
         line.clear()

@@ -1,46 +1,81 @@
-"""The database file of a log: what may be opened, how safely it is written, and its migrations.
+"""The database of a log: what may be opened, how a transaction begins, and its faults as ours.
 
-Writing transactions take SQLite's write lock at their start (BEGIN IMMEDIATE), so that two processes never decide on
-the same state; WAL with synchronous=FULL makes a commit durable before it returns. A foreign file is refused by its
-header before SQLite touches it.
+Two kinds, with the same code above them: a SQLite file for one machine, PostgreSQL for a platform. What differs stands
+in :mod:`ledger.sqlite` and :mod:`ledger.postgres`. A commit is durable before it returns in both.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, Table, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
+from ledger import postgres, sqlite
 from provenance.errors import InvalidError, LedgerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "HEAD_REVISION",
+    "Place",
     "database_faults",
+    "insert_rows",
     "is_current",
+    "is_known",
     "is_missing",
     "migrate",
     "open_engine",
     "reading",
+    "resolve",
     "stored_data",
     "writing",
 ]
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002"
 """The newest migration that this program knows."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_SECONDS = 30
-_MAGIC = b"SQLite format 3\x00"
-_APPLICATION_ID = 0x53454544  # "SEED"; in the file header at offset 68 (sqlite.org/fileformat2.html, section 1.3)
 _WRITE = "seedproof_write"
+
+
+class Place:
+    """Where a database is: ``path`` of a SQLite file, or ``url`` of a PostgreSQL database."""
+
+    def __init__(self, url: URL, path: Path | None) -> None:
+        self.url = url
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+
+
+def resolve(location: str | Path) -> Place:
+    """A path, ``sqlite:///path`` or ``postgresql+psycopg://...`` as a place.
+
+    Raises:
+        LedgerFault: an address of something else.
+    """
+    text_form = str(location)
+    if "://" not in text_form:
+        path = Path(location).expanduser().absolute()
+        return Place(URL.create("sqlite", database=str(path)), path)
+    try:
+        url = make_url(text_form)
+    except (ArgumentError, ValueError) as error:
+        raise LedgerFault("ledger: the database's address cannot be read; write sqlite:///PATH or a path") from error
+    if url.get_backend_name() == "sqlite" and url.database:
+        return resolve(url.database)
+    if url.get_backend_name() == "postgresql" and url.database:
+        return Place(url.set(drivername="postgresql+psycopg"), None)
+    raise LedgerFault(
+        f"ledger {url.render_as_string(hide_password=True)[:200]}: only a SQLite file (a path) or "
+        "postgresql+psycopg://HOST/NAME can be opened here"
+    )
 
 
 def is_missing(path: Path) -> bool:
@@ -48,27 +83,23 @@ def is_missing(path: Path) -> bool:
     return not path.exists() or (path.is_file() and path.stat().st_size == 0)
 
 
-def open_engine(path: Path) -> Engine:
-    """An engine on a log's database, which is begun when it is missing.
+def open_engine(location: str | Path) -> Engine:
+    """An engine on a log's database; a SQLite file is begun when it is missing.
 
     Raises:
-        LedgerFault: the file is something else, or cannot be opened.
+        LedgerFault: it is something else, or cannot be opened.
     """
-    with database_faults(path):
-        if is_missing(path):
-            _begin_file(path)
-        _check_header(path)
-        engine = create_engine(
-            URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY_SECONDS}, pool_pre_ping=False
-        )
-        event.listen(engine, "connect", _on_connect)
-        event.listen(engine, "begin", _on_begin)
-    return engine
+    place = resolve(location)
+    with database_faults(str(place)):
+        return sqlite.engine(place.path, _WRITE) if place.path else postgres.engine(place.url)
 
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A connection in a transaction that holds the write lock from its start; committed at the end, or not at all."""
+    """A connection in a transaction that writes; committed at the end, or not at all.
+
+    On SQLite it holds the write lock from its start. On PostgreSQL the caller locks the head row.
+    """
     with database_faults(), engine.execution_options(**{_WRITE: True}).begin() as connection:
         yield connection
 
@@ -76,8 +107,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection in a transaction that sees one state of the database throughout."""
-    with database_faults(), engine.begin() as connection:
+    options = postgres.READING if engine.dialect.name == "postgresql" else {}
+    with database_faults(), engine.execution_options(**options).begin() as connection:
         yield connection
+
+
+def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert many rows in one statement."""
+    if not rows:
+        return
+    names = ", ".join(columns)
+    if connection.dialect.name == "postgresql":
+        statement, parameters = postgres.insert_arrays(connection, table, columns, rows)
+        connection.exec_driver_sql(statement, parameters)
+        return
+    marks = ", ".join("?" * len(columns))
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - ours
 
 
 def is_current(connection: Connection) -> bool:
@@ -85,12 +130,19 @@ def is_current(connection: Connection) -> bool:
     return _revision(connection) == HEAD_REVISION
 
 
+def is_known(connection: Connection) -> bool:
+    """Whether there is a schema of some revision at all."""
+    return _revision(connection) is not None
+
+
 def migrate(connection: Connection, revision: str = HEAD_REVISION) -> None:
     """Bring the schema to ``revision``, up or down, in the caller's transaction. Nothing happens when it is there.
 
     Raises:
-        LedgerFault: the database was written by a newer program.
+        LedgerFault: the database was written by a newer program, or holds what an older one could not keep.
     """
+    if connection.dialect.name == "postgresql":
+        postgres.lock_schema(connection)
     present = _revision(connection)
     if present == revision:
         return
@@ -111,17 +163,18 @@ def migrate(connection: Connection, revision: str = HEAD_REVISION) -> None:
 
 
 @contextlib.contextmanager
-def database_faults(path: Path | None = None) -> Iterator[None]:
+def database_faults(where: str = "") -> Iterator[None]:
     """Errors of the database, and data in it that does not verify, become LedgerFault with one line."""
-    where = f"ledger {path}" if path else "ledger"
+    where = f"ledger {where}" if where else "ledger"
     try:
         yield
     except OperationalError as error:
-        busy = "locked" in str(error.orig) or "busy" in str(error.orig)
-        advice = "another process holds it; try again" if busy else "check the disk and the file's permissions"
-        raise LedgerFault(f"{where}: {error.orig}; {advice}") from error
+        reason = _first_line(error.orig)
+        busy = "locked" in reason or "busy" in reason or "lock timeout" in reason
+        advice = "another process holds it; try again" if busy else "check that it is there, its disk and permissions"
+        raise LedgerFault(f"{where}: {reason}; {advice}") from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+        reason = _first_line(getattr(error, "orig", None) or error)
         raise LedgerFault(f"{where}: the database is damaged or cannot be used: {reason}") from error
     except UnicodeDecodeError as error:
         raise LedgerFault(f"{where}: the database is damaged: text that is not UTF-8") from error
@@ -138,52 +191,8 @@ def stored_data() -> Iterator[None]:
         ) from error
 
 
-def _begin_file(path: Path) -> None:
-    """Mark the file as ours in its header before the write-ahead log could hide that page."""
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
-    try:
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 1")
-    finally:
-        connection.close()
-
-
-def _check_header(path: Path) -> None:
-    if not path.is_file():
-        raise LedgerFault(f"{path} is not a file; a ledger is a SQLite file")
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] != _MAGIC or int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
-        raise LedgerFault(f"{path} is not a ledger of seedproof; nothing was changed in it")
-
-
-def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves; the driver would begin too late, and not around DDL
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    _use_wal(cursor)
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _use_wal(cursor: sqlite3.Cursor) -> None:
-    """Switching to WAL does not wait for the busy timeout, so two processes that create a log at once must."""
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _on_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+def _first_line(error: object) -> str:
+    return str(error).strip().split("\n", 1)[0][:300] or type(error).__name__
 
 
 def _revision(connection: Connection) -> str | None:

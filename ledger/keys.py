@@ -1,9 +1,12 @@
-"""The log's own Ed25519 key: one line in a file of mode 0600 beside the database, ``<database>.key``.
+"""A log's own keys: a file of mode 0600, by default ``<database>.key`` beside a SQLite database.
 
-The line is a private key of the Go package golang.org/x/mod/sumdb/note,
-``PRIVATE+KEY+name+keyid+base64(0x01 || seed)``. A new key first stands in ``<database>.key.new``. It becomes
-``<database>.key`` only after the database that it signed is durable: so a key without its database means that the
-database was lost, and never that the log may begin anew. That would sign a fork of everything logged before.
+Each line is a private key in the form of :mod:`provenance.notekey`. All of them sign, in their order: a log that serves
+others has an ML-DSA-44 key beside its Ed25519 key, and one that changes its keys has the old and the new ones for a
+while. A process that never writes needs no secret: its file may hold verifier keys instead.
+
+New keys first stand in ``<key file>.new``. They are put in place only after the database that they signed is durable:
+so keys without their database mean that the database was lost, and never that the log may begin anew. That would sign a
+fork of everything logged before.
 """
 
 from __future__ import annotations
@@ -14,79 +17,115 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from provenance.checkpoint import NoteSigner, VerifierKey
 from provenance.errors import InvalidError, LedgerFault, OutputError, UsageError
 from provenance.files import read_bounded, write_atomic
 from provenance.home import find_home
-from provenance.note import format_base64, parse_base64
+from provenance.notekey import KeyType, NoteSigner, VerifierKey, new_signer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["key_path", "load_key", "make_pending_key", "remember_own_log", "settle_key"]
+__all__ = [
+    "check_origin",
+    "format_keys",
+    "key_path",
+    "load_keys",
+    "load_verifiers",
+    "make_pending_keys",
+    "remember_own_log",
+    "settle_keys",
+]
 
-_MAX_KEY_BYTES = 4_096
+_MAX_KEY_BYTES = 32_768
 _MAX_OWN_LOGS_BYTES = 2**20
-_PREFIX = "PRIVATE+KEY+"
+_MAX_KEYS = 8
+_PRIVATE = "PRIVATE+KEY+"
 
 
 def key_path(database: Path) -> Path:
-    """Where the key of this database stands."""
+    """Where the keys of this SQLite database stand when nothing else is said."""
     return database.with_name(database.name + ".key")
 
 
-def load_key(path: Path) -> NoteSigner:
-    """The key in this file.
+def load_keys(path: Path) -> tuple[NoteSigner, ...]:
+    """The signing keys in this file, of one log.
 
     Raises:
         LedgerFault: it is missing, readable by others, or damaged.
     """
-    try:
+    with _key_faults(path):
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise LedgerFault(f"the ledger's key {path} is open to other users; run chmod 600 on it")
-        text = read_bounded(path, "ledger key", limit=_MAX_KEY_BYTES).decode("ascii")
-        return _parse_key(text)
-    except FileNotFoundError as error:
-        raise LedgerFault(
-            f"the ledger's key {path} is missing; restore it, nobody else can sign for this log"
-        ) from error
-    except (OSError, UsageError, InvalidError, UnicodeDecodeError) as error:
-        raise LedgerFault(f"the ledger's key {path} is damaged or cannot be read: {error}") from error
+        signers = tuple(NoteSigner.parse(line) for line in _lines(path))
+    _check_names(path, [signer.verifier_key for signer in signers])
+    return signers
 
 
-def make_pending_key(database: Path) -> NoteSigner:
-    """A fresh key for a database that does not have one; see :func:`settle_key`. Replaces one that was never used."""
-    private_key = Ed25519PrivateKey.generate()
-    public_key = private_key.public_key().public_bytes_raw()
-    name = f"seedproof.local/{hashlib.sha256(public_key).hexdigest()[:16]}"
-    signer = NoteSigner(name, private_key)
-    try:
-        write_atomic(_pending(database), _format_key(signer).encode(), mode=0o600)
-    except OutputError as error:
-        raise LedgerFault(f"cannot write the ledger's key: {error}") from error
-    return signer
-
-
-def settle_key(database: Path, origin: str) -> NoteSigner:
-    """The key of the log ``origin``, whose database is durable; a pending key of this log is put in its place.
+def load_verifiers(path: Path) -> tuple[VerifierKey, ...]:
+    """The public side of a key file, which may hold verifier keys alone.
 
     Raises:
-        LedgerFault: the key is missing, or belongs to another log.
+        LedgerFault: it is missing or damaged.
     """
-    path, pending = key_path(database), _pending(database)
+    with _key_faults(path):
+        lines = _lines(path)
+        if any(line.startswith(_PRIVATE) for line in lines):
+            return tuple(signer.verifier_key for signer in load_keys(path))
+        keys = tuple(VerifierKey.parse(line) for line in lines)
+    _check_names(path, keys)
+    return keys
+
+
+def make_pending_keys(path: Path, origin: str | None = None, *, post_quantum: bool = False) -> tuple[NoteSigner, ...]:
+    """Fresh keys for a log that has none; see :func:`settle_keys`. They replace pending ones that were never used.
+
+    Raises:
+        LedgerFault: they cannot be made or written.
+    """
+    try:
+        primary = new_signer(origin or "seedproof.local/new")
+        if origin is None:
+            digest = hashlib.sha256(primary.verifier_key.public_key).hexdigest()
+            primary = NoteSigner(f"seedproof.local/{digest[:16]}", primary.private_key)
+        signers = (primary, new_signer(primary.name, KeyType.MLDSA44)) if post_quantum else (primary,)
+    except InvalidError as error:
+        raise LedgerFault(f"cannot make the ledger's key: {error}") from error
+    try:
+        write_atomic(_pending(path), format_keys(signers), mode=0o600)
+    except OutputError as error:
+        raise LedgerFault(f"cannot write the ledger's key: {error}") from error
+    return signers
+
+
+def settle_keys(path: Path, origin: str) -> tuple[NoteSigner, ...]:
+    """The keys of the log ``origin``, whose database is durable; pending keys of this log are put in their place.
+
+    Raises:
+        LedgerFault: the keys are missing, or belong to another log.
+    """
+    pending = _pending(path)
     if not path.exists() and pending.exists():
-        candidate = load_key(pending)
-        if candidate.name == origin:
+        candidate = load_keys(pending)
+        if candidate[0].name == origin:
             with contextlib.suppress(OutputError):  # another process was faster
-                write_atomic(path, _format_key(candidate).encode(), mode=0o600, overwrite=False)
-    signer = load_key(path)
-    if signer.name != origin:
-        raise LedgerFault(f"the key {path} belongs to {signer.name}, the database to {origin}; they were mixed up")
+                write_atomic(path, format_keys(candidate), mode=0o600, overwrite=False)
+    signers = load_keys(path)
+    check_origin(path, signers[0].name, origin)
     with contextlib.suppress(FileNotFoundError):
         pending.unlink()
-    return signer
+    return signers
+
+
+def check_origin(path: Path, name: str, origin: str) -> None:
+    """Refuse the keys of another log than ``origin``."""
+    if name != origin:
+        raise LedgerFault(f"the key {path} belongs to {name}, the database to {origin}; they were mixed up")
+
+
+def format_keys(signers: Sequence[NoteSigner]) -> bytes:
+    """The content of a key file: secrets."""
+    return "".join(f"{signer.format()}\n" for signer in signers).encode()
 
 
 def remember_own_log(key: VerifierKey) -> None:
@@ -115,21 +154,32 @@ def remember_own_log(key: VerifierKey) -> None:
         raise LedgerFault(f"cannot add the ledger to {home.own_logs}: {error}") from error
 
 
-def _pending(database: Path) -> Path:
-    return database.with_name(database.name + ".key.new")
+def _pending(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
 
 
-def _format_key(signer: NoteSigner) -> str:
-    encoded = format_base64(b"\x01" + signer.private_key.private_bytes_raw())
-    return f"{_PREFIX}{signer.name}+{signer.verifier_key.key_id.hex()}+{encoded}\n"
+def _lines(path: Path) -> list[str]:
+    text = read_bounded(path, "ledger key", limit=_MAX_KEY_BYTES).decode("ascii")
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines) > _MAX_KEYS:
+        raise LedgerFault(f"the ledger's key {path} has more than {_MAX_KEYS} lines")
+    return lines
 
 
-def _parse_key(text: str) -> NoteSigner:
-    parts = text.removesuffix("\n").removeprefix(_PREFIX).split("+", 2)
-    if not text.startswith(_PREFIX) or len(parts) != 3:  # noqa: PLR2004 - name, key id, key
-        raise LedgerFault("the ledger's key must have the form PRIVATE+KEY+name+keyid+base64")
-    data = parse_base64(parts[2], "ledger key", size=33)
-    signer = NoteSigner(parts[0], Ed25519PrivateKey.from_private_bytes(data[1:]))
-    if data[:1] != b"\x01" or signer.verifier_key.key_id.hex() != parts[1]:
-        raise LedgerFault("the ledger's key does not fit its own key id; restore it from a backup")
-    return signer
+def _check_names(path: Path, keys: Sequence[VerifierKey]) -> None:
+    if len({key.name for key in keys}) != 1 or any(key.kind is KeyType.COSIGNATURE for key in keys):
+        raise LedgerFault(f"the ledger's key {path} must hold keys of one log, of types 01 and 06")
+    if keys[0].kind is not KeyType.ED25519:
+        raise LedgerFault(f"the ledger's key {path} must begin with an Ed25519 key: every client knows that kind")
+
+
+@contextlib.contextmanager
+def _key_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise LedgerFault(
+            f"the ledger's key {path} is missing; restore it, nobody else can sign for this log"
+        ) from error
+    except (OSError, UsageError, InvalidError, UnicodeDecodeError) as error:
+        raise LedgerFault(f"the ledger's key {path} is damaged or cannot be read: {error}") from error

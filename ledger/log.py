@@ -14,69 +14,45 @@ Several processes may have one log open at once, each for itself; the database d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ledger import keys
+from ledger.admission import Prepared, prepare
+from ledger.database import is_current, is_known, migrate, open_engine, reading, resolve, writing
+from ledger.evidence import StampRow
+from ledger.lookup import MAX_RESULTS
+from ledger.newest import newest_path, read_newest
+from ledger.opened import Log
+from ledger.receipts import NotPublishedFault
+from ledger.recovery import check_place, check_stored, read_shown
+from ledger.sequencer import Accepted, Published, TreeHead, begin, current_state, read_head
+from ledger.tilestore import open_store
+from ledger.tree import StoredTree, TileCache
+from provenance.errors import LedgerFault
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from sqlalchemy import Engine
 
-    from provenance.entry import AnyEntry
-    from provenance.errors import InvalidError
-    from provenance.ports import LoggedEntry
+    from ledger.database import Place
+    from provenance.checkpoint import NoteSigner
 
-__all__ = ["Accepted", "Log", "Prepared", "Published", "StampRow", "open_log", "prepare"]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An entry of any kind whose own signatures hold; ``leaf_hash`` is that of its canonical bytes."""
-
-    entry: AnyEntry
-    leaf_hash: bytes
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """Where an entry stands: ``entry`` are the bytes that are logged there, the first ones if it is a ``duplicate``."""
-
-    index: int
-    id: bytes
-    entry: bytes
-    duplicate: bool
-
-
-@dataclass(frozen=True)
-class Published:
-    """The newest checkpoint that everybody can see; ``note`` is all of it, with the cosignatures known by then."""
-
-    size: int
-    root: bytes
-    note: bytes
-
-
-@dataclass(frozen=True)
-class StampRow:
-    """One RFC 3161 token (DER) over the checkpoint ``note`` of ``size`` leaves, by the authority at this URL."""
-
-    size: int
-    authority: str
-    note: bytes
-    token: bytes
-
-
-def prepare(data: bytes) -> Prepared:
-    """Parse an entry of any kind strictly and check every signature that needs no other entry.
-
-    Raises:
-        InvalidError: not canonical, too long, or a proof does not hold. UnsupportedVersionError: a kind or version that
-            this program does not know.
-    """
-    raise NotImplementedError
+__all__ = [
+    "MAX_RESULTS",
+    "Accepted",
+    "Log",
+    "NotPublishedFault",
+    "Prepared",
+    "Published",
+    "StampRow",
+    "TreeHead",
+    "open_log",
+    "prepare",
+]
 
 
 def open_log(
-    database: str,
+    database: str | Path,
     *,
     key_file: Path | None = None,
     tiles: str | None = None,
@@ -92,167 +68,72 @@ def open_log(
         tiles: a folder, ``s3://bucket/prefix`` (and what else obstore opens) or ``memory://``; without one the log is
             embedded: nothing is served, and what is logged counts as published.
         origin: the name of a log that is begun; later it must be that name, or None.
+        create: begin the log when it is not there; one with tiles gets an ML-DSA-44 key beside its Ed25519 key.
         read_only: never writes and needs no private key: the key file may hold verifier keys.
 
     Raises:
         LedgerFault: it is missing, something else, from a newer program, without its key, does not verify, or is older
-            than what it has published or what a witness has signed.
+            than what it has published or what lies beside it.
     """
-    raise NotImplementedError
+    place = resolve(database)
+    if key_file is None and place.path is None:
+        raise LedgerFault(f"ledger {place}: name the file with its signing keys; only a SQLite log has one beside it")
+    key_file = key_file or keys.key_path(place.path or Path())
+    has_key = key_file.exists()  # asked before the database: it settles only after the database is durable
+    if place.path is not None:
+        check_place(place.path, create=create and not read_only, has_key=has_key)
+    engine = open_engine(place.path or place.url.render_as_string(hide_password=False))
+    try:
+        with reading(engine) as connection:
+            head = read_head(connection) if is_current(connection) else None
+        if head is None:
+            head = _begin(engine, place, key_file, origin, create=create, served=tiles is not None, read_only=read_only)
+        keys.check_origin(key_file, origin or head.origin, head.origin)
+        return _settle(place, engine, key_file, head.origin, tiles, read_only=read_only)
+    except BaseException:
+        engine.dispose()
+        raise
 
 
-class Log:
-    """An open log. Every method may raise LedgerFault; after a fault it works again once the database does."""
+def _begin(
+    engine: Engine, place: Place, key_file: Path, origin: str | None, *, create: bool, served: bool, read_only: bool
+) -> TreeHead:
+    """The head of a log whose tables are missing or of an earlier revision; of a new log, under the write lock."""
+    if read_only:
+        raise LedgerFault(f"ledger {place}: is not there, or was written by an older program; open it for writing once")
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql" and not create and not is_known(connection):
+            raise LedgerFault(f"there is no ledger at {place}; name an existing one")
+        migrate(connection)
+        head = read_head(connection)
+        if head is not None:
+            return head
+        if key_file.exists():  # settled keys say that there was a log already
+            raise LedgerFault(f"ledger {place} is empty but has a key: its content was lost; restore it from a backup")
+        if not create:
+            raise LedgerFault(f"ledger {place} was never finished; create a work to begin it")
+        signers = keys.make_pending_keys(key_file, origin, post_quantum=served)
+        return begin(connection, signers[0].name, signers)
 
-    @property
-    def origin(self) -> str:
-        """Its name: the first line of its checkpoints."""
-        raise NotImplementedError
 
-    @property
-    def verifier_keys(self) -> tuple[str, ...]:
-        """A line ``name+keyid+base64`` for each of its keys, the primary Ed25519 key first."""
-        raise NotImplementedError
-
-    @property
-    def location(self) -> str:
-        """Where it is, for messages; never with a password."""
-        raise NotImplementedError
-
-    def head(self) -> Published:
-        """The newest tree that is signed and durable, published or not."""
-        raise NotImplementedError
-
-    def published(self) -> Published:
-        """The newest tree that everybody can see; in an embedded log that is the head."""
-        raise NotImplementedError
-
-    def submit_batch(self, batch: Sequence[Prepared]) -> list[Accepted | InvalidError]:
-        """Append entries in their order, in one transaction; all that is accepted is durable when this returns.
-
-        One outcome for each: accepted (perhaps as a duplicate), ConflictError where another entry has its slot, or
-        InvalidError where it does not fit what the log has (its claim is missing, an owner did not sign).
-
-        Raises:
-            LedgerFault: nothing was logged, or (a connection lost while committing) it is not known; submit again.
-        """
-        raise NotImplementedError
-
-    def publish(self, cosign: Callable[[Published], Sequence[bytes]] | None = None) -> Published:
-        """Bring the tile store to the head: tiles and bundles, then the checkpoint. Nothing happens when it is there.
-
-        ``cosign`` is called with the checkpoint between the two, and may return cosignature lines to publish with it.
-        A process that dies in between, or another one that publishes at the same time, does no harm.
-        """
-        raise NotImplementedError
-
-    def entry(self, index: int) -> bytes:
-        """The bytes of one leaf."""
-        raise NotImplementedError
-
-    def find(self, entry_id: bytes) -> LoggedEntry | None:
-        """The entry of any kind with this id; of a claim that is the claim id."""
-        raise NotImplementedError
-
-    def search(
-        self,
-        *,
-        commitment: bytes | None = None,
-        pixels: bytes | None = None,
-        latent: bytes | None = None,
-        author: bytes | None = None,
-        after: int = -1,
-        limit: int = 1_000,
-    ) -> list[LoggedEntry]:
-        """Claims that match every given criterion, in log order, beyond index ``after``; at most ``limit``."""
-        raise NotImplementedError
-
-    def follow_ups(self, subject: bytes, *, after: int = -1, limit: int = 1_000) -> list[LoggedEntry]:
-        """Entries about a claim (by its id), without itself, or revocations of a key, in log order."""
-        raise NotImplementedError
-
-    def receipt(self, index: int) -> bytes:
-        """A canonical receipt: in the first stamped checkpoint that has this leaf, else in the newest published one.
-
-        Timestamps, cosignatures and attestations that are known by now are in it. It has been checked.
-
-        Raises:
-            NotPublishedFault: logged and durable, but in no published checkpoint yet; ask again in a moment.
-            LedgerFault: there is no such entry, or the log is damaged.
-        """
-        raise NotImplementedError
-
-    def consistency(self, old: int, size: int) -> list[bytes]:
-        """The RFC 6962 consistency path between two sizes of this log, for witnesses."""
-        raise NotImplementedError
-
-    def add_stamp(self, size: int, note: bytes, authority: str, token: bytes) -> bool:
-        """Keep a token over the checkpoint of this size; False when this authority's is there already."""
-        raise NotImplementedError
-
-    def stamps(self, size: int) -> list[StampRow]:
-        """The tokens over the checkpoint of exactly this size."""
-        raise NotImplementedError
-
-    def last_stamped(self, authority: str) -> int:
-        """The largest size that this authority has stamped, 0 if none."""
-        raise NotImplementedError
-
-    def add_cosignature(self, size: int, line: bytes) -> None:
-        """Keep a witness's signature line (with its newline) over the published checkpoint of this size.
-
-        Whether it holds is for the caller to check. The published note and later receipts carry it.
-        """
-        raise NotImplementedError
-
-    def cosigned(self) -> dict[str, int]:
-        """Name of each witness -> the largest size that it has cosigned here."""
-        raise NotImplementedError
-
-    def put_blob(self, digest: bytes, kind: str, data: bytes) -> bool:
-        """Keep a recipe or latent under its digest, which the caller has checked; False when it is there."""
-        raise NotImplementedError
-
-    def get_blob(self, digest: bytes) -> bytes | None:
-        """The blob, if it is kept."""
-        raise NotImplementedError
-
-    def delete_blob(self, digest: bytes) -> bool:
-        """Forget a blob; False when there was none. The log itself does not change."""
-        raise NotImplementedError
-
-    def claims_naming(self, digest: bytes) -> list[LoggedEntry]:
-        """Claims whose recipe or latent has this digest, in log order; at most 1,000: who may publish a blob."""
-        raise NotImplementedError
-
-    def use_grant(self, claim: bytes, digest: bytes, serial: int) -> bool:
-        """Remember a grant's serial; False when this or a higher one was used for this claim and digest."""
-        raise NotImplementedError
-
-    def add_api_key(self, name: str, digest: bytes) -> None:
-        """Keep the SHA-256 of an API key under a name."""
-        raise NotImplementedError
-
-    def remove_api_key(self, name: str) -> bool:
-        """Forget an API key by its name; False when there was none."""
-        raise NotImplementedError
-
-    def api_keys(self) -> dict[str, bytes]:
-        """Name -> SHA-256 of every API key."""
-        raise NotImplementedError
-
-    def tile(self, path: str) -> bytes | None:
-        """The tile or bundle at a path, from the store; None when there is none. A partial one outlives its file."""
-        raise NotImplementedError
-
-    def checkpoint(self) -> bytes | None:
-        """The newest checkpoint, from the store; None before the first one."""
-        raise NotImplementedError
-
-    def check_health(self) -> None:
-        """Raise LedgerFault unless the database answers and the head holds."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Release files and connections."""
-        raise NotImplementedError
+def _settle(place: Place, engine: Engine, key_file: Path, origin: str, tiles: str | None, *, read_only: bool) -> Log:
+    signers: tuple[NoteSigner, ...] = ()
+    if read_only:
+        verifiers = keys.load_verifiers(key_file)
+        keys.check_origin(key_file, verifiers[0].name, origin)
+    else:
+        signers = keys.settle_keys(key_file, origin)
+        verifiers = tuple(signer.verifier_key for signer in signers)
+    store = None if tiles is None else open_store(tiles)
+    newest = newest_path(place.path or key_file)
+    # Both before the database: others may be appending, and these must not be newer than what they are held against.
+    seen = read_newest(newest, verifiers)
+    shown = read_shown(store, verifiers) if store else None
+    cache = TileCache()
+    with reading(engine) as connection:
+        state = current_state(connection, verifiers, None)
+        check_stored(connection, state, StoredTree(connection, state.edge, cache), seen, shown)
+    log = Log(place, engine, verifiers, signers, store, newest, state, cache)
+    if store is not None and not read_only:
+        log.publish_from(shown.size if shown else 0)
+    return log

@@ -1,21 +1,28 @@
 """Tables of a log's database. ``migrations`` create them; a test keeps the two alike.
 
-==========  ========================================================================================================
-head        one row: how many leaves there are, their root, and the signed checkpoint that says so
-leaves      the entries by index, with their leaf hash and what they are looked up by
-authors     which author keys stand in which leaf
-nodes       hashes of the complete subtrees above the leaves (``provenance.merkle``); they never change
-stamps      RFC 3161 tokens over checkpoints
-==========  ========================================================================================================
+============  ======================================================================================================
+head          one row: how many leaves there are, their root, and the signed checkpoint that says so
+leaves        the entries by index, with their leaf hash and what they are looked up by
+keys          which author, owner and notary keys stand in which leaf
+tiles         the full hash tiles (``provenance.tiles``), which never change
+published     one row: the newest checkpoint that the tile store shows
+stamps        RFC 3161 tokens over checkpoints
+cosignatures  witnesses' signature lines over checkpoints
+blobs         recipes and latents that their owners publish, and ``grants``, the last grant used for each
+api_keys      SHA-256 of the keys that an operator gave out
+============  ======================================================================================================
 
-Only the head row is ever updated, from one size to a larger one. Nothing is deleted.
+Digests are looked up by their first eight bytes as a signed integer: such an index stays small, and what it finds is
+compared with the entry itself. Only ``entry_id`` and ``slot`` are whole, since the database keeps them unique.
+
+Of the log itself only the head row is ever updated, from one size to a larger one, and nothing is deleted.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, MetaData, String
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -24,7 +31,25 @@ from provenance.errors import LedgerFault
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-__all__ = ["Author", "Base", "Head", "Leaf", "Node", "Stamp"]
+__all__ = [
+    "ApiKey",
+    "Base",
+    "BlobRow",
+    "Cosignature",
+    "Grant",
+    "Head",
+    "Key",
+    "Leaf",
+    "PublishedRow",
+    "Stamp",
+    "TileRow",
+    "prefix",
+]
+
+
+def prefix(digest: bytes) -> int:
+    """First eight bytes of a digest as a signed 64-bit integer: what it is looked up by."""
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 class Blob(TypeDecorator[bytes]):
@@ -58,6 +83,14 @@ _BIG = Count()
 _HASH = Blob(32)
 
 
+def _index(column: str, *more: str, unique: bool = False) -> Index:
+    """An index over the leaves that have a value in this column."""
+    condition = text(f"{column} IS NOT NULL")
+    return Index(
+        f"ix_leaves_{column}", column, *more, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )
+
+
 class Base(DeclarativeBase):
     """Metadata with a naming convention, so that every constraint has the same name in every database."""
 
@@ -73,7 +106,7 @@ class Base(DeclarativeBase):
 
 
 class Head(Base):
-    """The newest tree. ``note`` is the checkpoint over ``size`` and ``root``, signed by the log's key."""
+    """The newest tree. ``note`` is the checkpoint over ``size`` and ``root``, signed by the log's keys."""
 
     __tablename__ = "head"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"), CheckConstraint("size >= 0", name="size"))
@@ -86,36 +119,63 @@ class Head(Base):
 
 
 class Leaf(Base):
-    """One entry. ``entry`` is the truth; the other columns follow from it, for looking it up."""
+    """One entry. ``entry`` is the truth; the other columns follow from it, for looking it up.
+
+    ``commitment``, ``pixels`` and ``latent`` are of claims, ``subject`` of follow-ups.
+    """
 
     __tablename__ = "leaves"
+    __table_args__ = (
+        _index("commitment", "leaf_index"),
+        _index("pixels", "leaf_index"),
+        _index("latent", "leaf_index"),
+        _index("subject", "leaf_index"),
+        _index("slot", unique=True),
+    )
 
     leaf_index: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
-    entry: Mapped[bytes] = mapped_column(Blob)
+    kind: Mapped[str] = mapped_column(String(32))
+    entry_id: Mapped[bytes] = mapped_column(_HASH, unique=True)
     leaf_hash: Mapped[bytes] = mapped_column(_HASH)
-    claim_id: Mapped[bytes] = mapped_column(_HASH, unique=True)
-    commitment: Mapped[bytes] = mapped_column(_HASH, index=True)
-    pixels: Mapped[bytes] = mapped_column(_HASH, index=True)
-    latent: Mapped[bytes] = mapped_column(_HASH, index=True)
+    commitment: Mapped[int | None] = mapped_column(_BIG)
+    pixels: Mapped[int | None] = mapped_column(_BIG)
+    latent: Mapped[int | None] = mapped_column(_BIG)
+    subject: Mapped[int | None] = mapped_column(_BIG)
+    slot: Mapped[bytes | None] = mapped_column(_HASH)
+    entry: Mapped[bytes] = mapped_column(Blob)
 
 
-class Author(Base):
-    """An author key of a leaf. The key comes first, since that is what is searched."""
+class Key(Base):
+    """A key of a leaf, by its prefix."""
 
-    __tablename__ = "authors"
+    __tablename__ = "keys"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
-    key: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
-    leaf_index: Mapped[int] = mapped_column(_BIG, ForeignKey("leaves.leaf_index"), primary_key=True)
+    key: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
+    leaf_index: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
 
 
-class Node(Base):
-    """Hash over the leaves [position 2^level, (position+1) 2^level), level >= 1; level 0 is in ``leaves``."""
+class TileRow(Base):
+    """A full tile: the 256 ``hashes`` at tree level 8 ``level`` from 256 ``position`` on, and the root over them."""
 
-    __tablename__ = "nodes"
+    __tablename__ = "tiles"
 
     level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
-    hash: Mapped[bytes] = mapped_column(_HASH)
+    root: Mapped[bytes] = mapped_column(_HASH)
+    hashes: Mapped[bytes] = mapped_column(Blob)
+
+
+class PublishedRow(Base):
+    """The newest checkpoint in the tile store, with the cosignatures that it shows there."""
+
+    __tablename__ = "published"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    size: Mapped[int] = mapped_column(_BIG)
+    root: Mapped[bytes] = mapped_column(_HASH)
+    note: Mapped[bytes] = mapped_column(Blob)
 
 
 class Stamp(Base):
@@ -129,3 +189,43 @@ class Stamp(Base):
     authority: Mapped[str] = mapped_column(String(2048))
     note: Mapped[bytes] = mapped_column(Blob)
     token: Mapped[bytes] = mapped_column(Blob)
+
+
+class Cosignature(Base):
+    """A witness's signature ``line`` over ``note``, the checkpoint of ``size`` leaves; ``witness`` is name+keyid."""
+
+    __tablename__ = "cosignatures"
+
+    size: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
+    witness: Mapped[str] = mapped_column(String(300), primary_key=True)
+    note: Mapped[bytes] = mapped_column(Blob)
+    line: Mapped[bytes] = mapped_column(Blob)
+
+
+class BlobRow(Base):
+    """A recipe or latent by its digest."""
+
+    __tablename__ = "blobs"
+
+    digest: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    data: Mapped[bytes] = mapped_column(Blob)
+
+
+class Grant(Base):
+    """The highest serial of a grant that was used for a claim's blob: an older grant is spent."""
+
+    __tablename__ = "grants"
+
+    claim: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
+    serial: Mapped[int] = mapped_column(_BIG)
+
+
+class ApiKey(Base):
+    """SHA-256 of an API key, under the name that the operator gave it."""
+
+    __tablename__ = "api_keys"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(_HASH, unique=True)

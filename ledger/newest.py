@@ -2,8 +2,9 @@
 
 A backup that is put back, or a write-ahead log that somebody deletes, leaves a database that is sound in itself and
 older than what the log has signed. To go on from there would sign a second, other tree of the same size: a fork. The
-file ``<database>.newest`` is a hint and no protection: who can replace the database can delete it. It is written after
-the commit and not synced, so after a power cut it may lag behind, which does no harm.
+file ``<database>.newest`` (``<key file>.newest`` for PostgreSQL) is a hint and no protection: who can replace the
+database can delete it. It is written after the commit and not synced, so after a power cut it may lag behind, which
+does no harm.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from provenance.files import read_bounded
 from provenance.note import MAX_NOTE_BYTES
 
 if TYPE_CHECKING:
-    from ledger.sequencer import TreeHead
+    from collections.abc import Sequence
+
     from ledger.tree import StoredTree
     from provenance.checkpoint import Checkpoint, VerifierKey
 
 __all__ = ["check_not_older", "newest_path", "read_newest", "remember_newest"]
 
 
-def newest_path(database: Path) -> Path:
-    """Where the newest checkpoint of this database stands."""
-    return database.with_name(database.name + ".newest")
+def newest_path(beside: Path) -> Path:
+    """Where the newest checkpoint stands: beside the database's file, or the key file of a database elsewhere."""
+    return beside.with_name(beside.name + ".newest")
 
 
-def remember_newest(database: Path, note: bytes) -> None:
+def remember_newest(target: Path, note: bytes) -> None:
     """Replace the file by this checkpoint. A failure is none of the entry's, which is durable already."""
-    target = newest_path(database)
     with contextlib.suppress(OSError):
         with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent, delete=False) as file:
             file.write(note)
@@ -43,32 +44,30 @@ def remember_newest(database: Path, note: bytes) -> None:
             Path(file.name).unlink()
 
 
-def read_newest(database: Path, key: VerifierKey) -> Checkpoint | None:
+def read_newest(path: Path, keys: Sequence[VerifierKey]) -> Checkpoint | None:
     """The remembered checkpoint; None when the file is missing, damaged or another log's, which says nothing.
 
     To be read *before* the database: others may be appending, and the file must not be newer than what it is held
     against.
     """
     try:
-        return open_checkpoint(read_bounded(newest_path(database), "newest checkpoint", limit=MAX_NOTE_BYTES), [key])
+        return open_checkpoint(read_bounded(path, "newest checkpoint", limit=MAX_NOTE_BYTES), keys)
     except SeedproofError:
         return None
 
 
-def check_not_older(seen: Checkpoint | None, head: TreeHead, tree: StoredTree) -> None:
-    """Refuse a database that is older than the remembered checkpoint, or of another tree.
+def check_not_older(seen: Checkpoint | None, tree: StoredTree, size: int, who: str = "this log has signed") -> None:
+    """Refuse a database of ``size`` entries that is older than a checkpoint seen elsewhere, or of another tree.
 
     Raises:
         LedgerFault: it is.
     """
     if seen is None:
         return
-    if seen.size > head.size:
+    if seen.size > size:
         raise LedgerFault(
-            f"ledger: the database has {head.size} entries, but this log has signed {seen.size}: an older copy was put "
-            "back. Restore its newest state; going on from here would fork the log"
+            f"ledger: the database has {size} entries, but {who} {seen.size}: an older copy was put back. Restore the "
+            "newest backup or state; going on from here would fork the log"
         )
     if tree.root(seen.size) != seen.root:
-        raise LedgerFault(
-            f"ledger: the database is not the tree that this log has signed at {seen.size} entries: a fork"
-        )
+        raise LedgerFault(f"ledger: the database is not the tree of which {who} {seen.size} entries: a fork")

@@ -3,15 +3,17 @@
 ::
 
     lock the head row
-    check the head: signed by our key, and the root of the stored tree
-    for each entry: logged already -> the entry that stands there; else the next index
-    insert leaves, authors, nodes
+    the head is the one in memory? else read it: signed by our keys, and the root of the stored tree
+    for each entry: logged already -> the entry that stands there; refused -> why; else the next index
+    insert leaves, keys and the tiles that became full
     sign the new checkpoint
-    compare and swap the head: only if its size is still the one that was read
+    compare and swap the head: only if it is still the one that was read
 
-All in the caller's transaction, which commits or leaves nothing. On SQLite the transaction holds the write lock from
-its start; elsewhere the locked row does. The compare-and-swap is what correctness rests on: two writers that read the
-same head cannot both replace it, so no index is used twice and no two trees of one size are signed.
+All in one transaction, which commits or leaves nothing. On SQLite the transaction holds the write lock from its start;
+on PostgreSQL the locked row does. The compare-and-swap is what correctness rests on: two writers that read the same
+head cannot both replace it, so no index is used twice and no two trees of one size are signed.
+
+What is signed continues the tree in memory, never what somebody may have written into the database meanwhile.
 """
 
 from __future__ import annotations
@@ -21,30 +23,25 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, CursorResult, insert, select, update
 
-from ledger.database import stored_data
-from ledger.models import Author, Head, Leaf
-from ledger.tree import StoredTree
+from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row
+from ledger.database import insert_rows, stored_data
+from ledger.edge import Edge, FullTile, read_edge
+from ledger.models import Base, Head, Leaf
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
-from provenance.claim import Claim, check_entry, claim_id, parse_entry
-from provenance.errors import LedgerFault
+from provenance.entry import parse_any
+from provenance.errors import InvalidError, LedgerFault
 from provenance.merkle import EMPTY_ROOT, leaf_hash
-from provenance.ports import LoggedEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger.admission import Prepared
     from provenance.checkpoint import NoteSigner, VerifierKey
+    from provenance.entry import AnyEntry
 
-__all__ = ["Prepared", "TreeHead", "append", "begin", "check_head", "prepare", "read_head"]
+__all__ = ["Accepted", "Published", "State", "TreeHead", "append", "begin", "current_state", "read_head"]
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """An entry whose proofs hold: its canonical bytes and the claim in it."""
-
-    entry: bytes
-    claim: Claim
-    claim_id: bytes
+_TABLES = Base.metadata.tables
 
 
 @dataclass(frozen=True)
@@ -57,21 +54,31 @@ class TreeHead:
     note: bytes
 
 
-def prepare(entry: bytes) -> Prepared:
-    """Parse an entry strictly and check its proofs; needs no database.
-
-    Raises:
-        InvalidError: it is not canonical, too long, or a proof does not hold. UnsupportedVersionError: it is newer.
-    """
-    parsed = parse_entry(entry)
-    check_entry(parsed, second_opinion=False)
-    return Prepared(entry, parsed.claim, claim_id(parsed.claim))
+Published = TreeHead
+"""A head that everybody can see; its note has the cosignatures known by then."""
 
 
-def begin(connection: Connection, signer: NoteSigner) -> TreeHead:
+@dataclass(frozen=True)
+class State:
+    """A head that was checked, and the right edge of its tree."""
+
+    head: TreeHead
+    edge: Edge
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Where an entry stands: ``entry`` are the bytes that are logged there, the first ones if it is a ``duplicate``."""
+
+    index: int
+    id: bytes
+    entry: bytes
+    duplicate: bool
+
+
+def begin(connection: Connection, origin: str, signers: Sequence[NoteSigner]) -> TreeHead:
     """Insert the head of the empty tree."""
-    note = sign_checkpoint(signer.name, 0, EMPTY_ROOT, signer)
-    head = TreeHead(signer.name, 0, EMPTY_ROOT, note)
+    head = TreeHead(origin, 0, EMPTY_ROOT, sign_checkpoint(origin, 0, EMPTY_ROOT, signers))
     connection.execute(insert(Head).values(id=1, origin=head.origin, size=head.size, root=head.root, note=head.note))
     return head
 
@@ -83,8 +90,10 @@ def read_head(connection: Connection, *, lock: bool = False) -> TreeHead | None:
     return None if row is None else TreeHead(*row)
 
 
-def check_head(connection: Connection, key: VerifierKey, *, lock: bool = False) -> tuple[TreeHead, StoredTree]:
-    """The head and its tree, after checking that the log's key signed it and that the stored tree has its root.
+def current_state(
+    connection: Connection, keys: Sequence[VerifierKey], known: State | None, *, lock: bool = False
+) -> State:
+    """The head and its edge: ``known`` if that is still it, else read and checked.
 
     Raises:
         LedgerFault: it is missing, not ours, or not the root of what is stored: tampering, truncation, damage.
@@ -92,78 +101,117 @@ def check_head(connection: Connection, key: VerifierKey, *, lock: bool = False) 
     head = read_head(connection, lock=lock)
     if head is None:
         raise LedgerFault("ledger: the database has no head row; it is damaged")
-    tree = StoredTree(connection)
+    if known is not None and head == known.head:
+        return known
     with stored_data():
-        checkpoint = open_checkpoint(head.note, [key])
+        checkpoint = open_checkpoint(head.note, keys)
     if (checkpoint.origin, checkpoint.size, checkpoint.root) != (head.origin, head.size, head.root):
         raise LedgerFault("ledger: the head and its checkpoint differ; the database was tampered with")
-    if tree.root(head.size) != head.root:
+    if known is not None and head.size <= known.head.size:
+        raise LedgerFault(
+            "ledger: the head went back or changed at its size; the database was replaced or tampered with"
+        )
+    edge = read_edge(connection, head.size)
+    if edge.root != head.root:
         raise LedgerFault(
             "ledger: the stored tree has another root than the checkpoint; the database was tampered with"
         )
-    return head, tree
+    return State(head, edge)
 
 
-def append(connection: Connection, signer: NoteSigner, batch: Sequence[Prepared]) -> tuple[list[LoggedEntry], bytes]:
-    """Log a batch, in its order; an entry whose claim is logged already, or twice in the batch, keeps its first index.
+def append(
+    connection: Connection, signers: Sequence[NoteSigner], state: State, batch: Sequence[Prepared]
+) -> tuple[list[Accepted | InvalidError], State]:
+    """Log a batch, in its order, on the locked head ``state``; an entry that is there already keeps its first index.
 
-    Returns one logged entry for each of the batch, and the checkpoint that holds them once this is committed.
+    Returns one outcome for each of the batch, and the state once this is committed.
 
     Raises:
-        LedgerFault: the head does not check, or another writer was faster; the transaction must be rolled back.
+        LedgerFault: another writer was faster; the transaction must be rolled back.
     """
-    head, tree = check_head(connection, signer.verifier_key, lock=True)
-    results: dict[bytes, LoggedEntry] = _logged(connection, [item.claim_id for item in batch])
+    outcomes, new = _decide(connection, state.head.size, batch)
+    if not new:
+        return outcomes, state
+    edge, full = state.edge.extended([item.leaf_hash for _, item in new])
+    _insert(connection, new, full)
+    return outcomes, State(_swap_head(connection, state.head, edge, signers), edge)
+
+
+def _decide(
+    connection: Connection, size: int, batch: Sequence[Prepared]
+) -> tuple[list[Accepted | InvalidError], list[tuple[int, Prepared]]]:
+    places = _logged(connection, [item.entry.id for item in batch])
     new: list[tuple[int, Prepared]] = []
+    fresh: dict[bytes, AnyEntry] = {}
+    slots: dict[bytes, int] = {}
+
+    def find(identifier: bytes) -> AnyEntry | None:
+        return fresh.get(identifier) or _find(connection, identifier)
+
+    def holder(slot: bytes) -> int | None:
+        found = slots.get(slot)
+        return connection.execute(select(Leaf.leaf_index).where(Leaf.slot == slot)).scalar() if found is None else found
+
+    outcomes: list[Accepted | InvalidError] = []
     for item in batch:
-        if item.claim_id not in results:
-            index = head.size + len(new)
-            results[item.claim_id] = LoggedEntry(index, item.entry)
-            new.append((index, item))
-    note = head.note
-    if new:
-        _insert(connection, tree, new)
-        size = head.size + len(new)
-        note = _swap_head(connection, head, size, tree.root(size), signer)
-    return [results[item.claim_id] for item in batch], note
+        entry = item.entry
+        if entry.id in places:
+            outcomes.append(places[entry.id])
+            continue
+        try:
+            check_in_log(entry, find, holder)
+        except InvalidError as error:
+            outcomes.append(error)
+            continue
+        index = size + len(new)
+        new.append((index, item))
+        fresh[entry.id] = entry
+        if entry.slot is not None:
+            slots[entry.slot] = index
+        outcomes.append(Accepted(index, entry.id, entry.data, duplicate=False))
+        places[entry.id] = Accepted(index, entry.id, entry.data, duplicate=True)
+    return outcomes, new
 
 
-def _logged(connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes, LoggedEntry]:
-    statement = select(Leaf.claim_id, Leaf.leaf_index, Leaf.entry).where(Leaf.claim_id.in_(identifiers))
-    return {identifier: LoggedEntry(index, entry) for identifier, index, entry in connection.execute(statement)}
+def _logged(connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes, Accepted]:
+    statement = select(Leaf.entry_id, Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash).where(Leaf.entry_id.in_(identifiers))
+    found: dict[bytes, Accepted] = {}
+    for row in connection.execute(statement):
+        _check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
+        found[row.entry_id] = Accepted(row.leaf_index, row.entry_id, row.entry, duplicate=True)
+    return found
 
 
-def _insert(connection: Connection, tree: StoredTree, new: Sequence[tuple[int, Prepared]]) -> None:
-    leaves: list[dict[str, object]] = []
-    authors: list[dict[str, object]] = []
-    for index, item in new:
-        value = leaf_hash(item.entry)
-        tree.append(index, value)
-        leaves.append({"leaf_index": index, "entry": item.entry, "leaf_hash": value, **lookup_columns(item.claim)})
-        authors += [{"key": key, "leaf_index": index} for key in item.claim.authors]
-    connection.execute(insert(Leaf), leaves)
-    if authors:
-        connection.execute(insert(Author), authors)
-    tree.write()
+def _find(connection: Connection, identifier: bytes) -> AnyEntry | None:
+    statement = select(Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash).where(Leaf.entry_id == identifier)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    _check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
+    with stored_data():
+        return parse_any(row.entry)
 
 
-def lookup_columns(claim: Claim) -> dict[str, bytes]:
-    """The columns of a leaf that follow from its claim."""
-    return {
-        "claim_id": claim_id(claim),
-        "commitment": claim.Y,
-        "pixels": claim.pixels,
-        "latent": claim.latent.digest,
-    }
+def _check_stored_leaf(index: int, entry: bytes, stored: bytes) -> None:
+    if leaf_hash(entry) != stored:
+        raise LedgerFault(f"ledger: entry {index} is not what was logged; the database is damaged")
 
 
-def _swap_head(connection: Connection, old: TreeHead, size: int, root: bytes, signer: NoteSigner) -> bytes:
-    note = sign_checkpoint(old.origin, size, root, signer)
+def _insert(connection: Connection, new: Sequence[tuple[int, Prepared]], full: Sequence[FullTile]) -> None:
+    insert_rows(connection, _TABLES["leaves"], LEAF_COLUMNS, [leaf_row(index, item) for index, item in new])
+    keys = [(key, index) for index, item in new for key in key_prefixes(item.entry)]
+    insert_rows(connection, _TABLES["keys"], ("key", "leaf_index"), keys)
+    tiles = [(tile.level, tile.position, tile.root, b"".join(tile.hashes)) for tile in full]
+    insert_rows(connection, _TABLES["tiles"], ("level", "position", "root", "hashes"), tiles)
+
+
+def _swap_head(connection: Connection, old: TreeHead, edge: Edge, signers: Sequence[NoteSigner]) -> TreeHead:
+    new = TreeHead(old.origin, edge.size, edge.root, sign_checkpoint(old.origin, edge.size, edge.root, signers))
     result: CursorResult[tuple[object, ...]] = connection.execute(
         update(Head)
         .where(Head.id == 1, Head.size == old.size, Head.root == old.root)
-        .values(size=size, root=root, note=note)
+        .values(size=new.size, root=new.root, note=new.note)
     )
     if result.rowcount != 1:
         raise LedgerFault("ledger: another writer was faster; nothing was logged, try again")
-    return note
+    return new

@@ -1,32 +1,64 @@
-"""The stored tree: complete subtrees in a database, read where a proof needs them and written once.
+"""The stored tree: full tiles in the database, the partial ones at its right edge in memory, as merkle.py reads them.
 
-A tree of n leaves is read in O(log n) for its root and for any path, also as it was at any earlier size, and grows by
-O(log n) hashes. :class:`StoredTree` lives for one transaction.
+A proof needs one tile a level. Full tiles never change, so those that were read last stay in a cache of bounded size,
+which threads share.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from ledger.models import Leaf, Node
+from ledger.models import TileRow
 from provenance import merkle
-from provenance.errors import LedgerFault
+from provenance.errors import EncodingError, LedgerFault
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, subtrees
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["StoredTree"]
+    from ledger.edge import Edge
+
+__all__ = ["StoredTree", "TileCache"]
+
+Rows = list[list[bytes]]
+
+
+class TileCache:
+    """Full tiles with the subtrees above their hashes; the least used one goes first."""
+
+    def __init__(self, limit: int = 512) -> None:
+        self._limit = limit
+        self._tiles: OrderedDict[tuple[int, int], Rows] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, level: int, index: int) -> Rows | None:
+        """The subtrees over a tile, if they are here."""
+        with self._lock:
+            found = self._tiles.get((level, index))
+            if found is not None:
+                self._tiles.move_to_end((level, index))
+            return found
+
+    def put(self, level: int, index: int, rows: Rows) -> None:
+        """Keep them; about 35 KB."""
+        with self._lock:
+            self._tiles[level, index] = rows
+            if len(self._tiles) > self._limit:
+                self._tiles.popitem(last=False)
 
 
 class StoredTree:
-    """Complete subtrees by (level, position), through a cache that also holds what is not written yet."""
+    """Complete subtrees by (level, position). Lives for one transaction, in which ``edge`` is the head's."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, edge: Edge, cache: TileCache) -> None:
         self._connection = connection
-        self._cache: dict[tuple[int, int], bytes] = {}
-        self._new: list[tuple[int, int, bytes]] = []
+        self._edge = edge
+        self._cache = cache
+        self._partial: dict[int, Rows] = {}
 
     def node(self, level: int, position: int) -> bytes:
         """The hash of one complete subtree.
@@ -34,41 +66,55 @@ class StoredTree:
         Raises:
             LedgerFault: it is missing, or is no hash.
         """
-        found = self._cache.get((level, position))
-        if found is None:
-            found = self._read(level, position)
-            self._cache[level, position] = found
+        tile_level, height = divmod(level, TILE_HEIGHT)
+        first = position << height
+        rows = self._subtrees(tile_level, first // FULL_WIDTH)
+        try:
+            return rows[height][(first % FULL_WIDTH) >> height]
+        except IndexError:
+            raise LedgerFault(
+                f"ledger: the tree has no node {position} at level {level}; the database is damaged"
+            ) from None
+
+    def hashes(self, tile: Tile) -> list[bytes]:
+        """The hashes of a tile of the tree, of which a partial one has the first."""
+        found = self._subtrees(tile.level or 0, tile.index)[0][: tile.width]
+        if len(found) != tile.width:
+            raise LedgerFault(f"ledger: the tree has no {tile.path}; the database is damaged")
         return found
 
     def root(self, size: int) -> bytes:
         """Root of the first ``size`` leaves."""
-        return merkle.tree_root(self.node, size)
+        return self._edge.root if size == self._edge.size else merkle.tree_root(self.node, size)
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """Path of the leaf ``index`` in the tree of the first ``size`` leaves."""
         return merkle.inclusion_path(self.node, index, size)
 
-    def append(self, index: int, leaf: bytes) -> None:
-        """Add the leaf hash at ``index``, which must be the present size; :meth:`write` stores the nodes."""
-        for level, position, value in merkle.appended_nodes(self.node, index, leaf):
-            self._cache[level, position] = value
-            if level > 0:
-                self._new.append((level, position, value))
+    def consistency_path(self, old: int, size: int) -> list[bytes]:
+        """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""
+        return merkle.consistency_path(self.node, old, size)
 
-    def write(self) -> None:
-        """Insert the nodes that the appended leaves completed."""
-        if self._new:
-            rows = [{"level": level, "position": position, "hash": value} for level, position, value in self._new]
-            self._connection.execute(insert(Node), rows)
-            self._new = []
-
-    def _read(self, level: int, position: int) -> bytes:
-        statement = (
-            select(Leaf.leaf_hash).where(Leaf.leaf_index == position)
-            if level == 0
-            else select(Node.hash).where(Node.level == level, Node.position == position)
-        )
-        found = self._connection.execute(statement).scalar_one_or_none()
-        if not isinstance(found, bytes) or len(found) != merkle.HASH_SIZE:
-            raise LedgerFault(f"ledger: the tree has no node {position} at level {level}; the database is damaged")
+    def _subtrees(self, level: int, index: int) -> Rows:
+        if self._edge.covers(Tile(level, index)):
+            if level not in self._partial:
+                self._partial[level] = subtrees(self._edge.rows[level])
+            return self._partial[level]
+        found = self._cache.get(level, index)
+        if found is None:
+            found = self._read(level, index)
+            self._cache.put(level, index, found)
         return found
+
+    def _read(self, level: int, index: int) -> Rows:
+        statement = select(TileRow.root, TileRow.hashes).where(TileRow.level == level, TileRow.position == index)
+        row = self._connection.execute(statement).one_or_none()
+        if row is None:
+            raise LedgerFault(f"ledger: the tree has no tile {index} at level {level}; the database is damaged")
+        try:
+            rows = subtrees(parse_tile(row.hashes, FULL_WIDTH))
+        except EncodingError as error:
+            raise LedgerFault(f"ledger: tile {index} at level {level} is damaged: {error}") from error
+        if merkle.node_hash(*rows[-1]) != row.root:
+            raise LedgerFault(f"ledger: tile {index} at level {level} was tampered with, or is damaged")
+        return rows

@@ -52,13 +52,13 @@ def edit(path, *statements):
 def problems(path):
     ledger = open_ledger(str(path), create=False)
     try:
-        return audit.check_log(ledger.engine, VerifierKey.parse(ledger.verifier_key))
+        return audit.check_log(ledger.engine, [VerifierKey.parse(ledger.verifier_key)])
     finally:
         ledger.close()
 
 
 def other_note(path, size, root):
-    name = keys.load_key(keys.key_path(path)).name
+    name = keys.load_keys(keys.key_path(path))[0].name
     return sign_checkpoint(name, size, root, signer(name, 77))
 
 
@@ -173,7 +173,7 @@ def test_a_replaced_entry_gets_no_receipt_and_is_not_returned(path, index):
     for call in (lambda: ledger.receipt(index), ledger.search):
         with pytest.raises(LedgerFault):
             call()
-    assert audit.check_log(ledger.engine, VerifierKey.parse(ledger.verifier_key))
+    assert audit.check_log(ledger.engine, [VerifierKey.parse(ledger.verifier_key)])
     ledger.close()
 
 
@@ -293,6 +293,6 @@ def test_the_audit_counts_entries_behind_the_head(path):
             (bytes(32),),
         ),
     )
-    found = audit.check_log(ledger.engine, VerifierKey.parse(ledger.verifier_key))
+    found = audit.check_log(ledger.engine, [VerifierKey.parse(ledger.verifier_key)])
     assert found == ["8 entries are stored, the checkpoint says 7"]
     ledger.close()

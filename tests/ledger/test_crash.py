@@ -12,7 +12,7 @@ import sqlite3
 import pytest
 from sqlalchemy import event
 
-from ledger import audit, keys, local
+from ledger import audit, keys, local, log
 from ledger.local import open_ledger
 from provenance.checkpoint import VerifierKey, open_checkpoint
 from provenance.errors import LedgerFault
@@ -29,7 +29,7 @@ def intact(path, *, create=False):
     """Open, audit, and return the entries."""
     ledger = open_ledger(str(path), create=create)
     try:
-        assert audit.check_log(ledger.engine, VerifierKey.parse(ledger.verifier_key)) == []
+        assert audit.check_log(ledger.engine, [VerifierKey.parse(ledger.verifier_key)]) == []
         return [item.entry for item in ledger.search()]
     finally:
         ledger.close()
@@ -159,14 +159,14 @@ def test_killed_at_every_statement_of_its_making(tmp_path, own_home):
         path = tmp_path / f"new{points}.db"
 
         def work(path=path, number=points):
-            made = local.open_engine
+            made = log.open_engine
 
             def armed(place):
                 engine = made(place)
                 Faults(engine, "before", number, kill_self)
                 return engine
 
-            local.open_engine = armed
+            log.open_engine = armed
             open_ledger(str(path), create=True)
 
         was_killed = killed(work)
@@ -180,20 +180,21 @@ def test_killed_at_every_statement_of_its_making(tmp_path, own_home):
     assert points > 6
 
 
-@pytest.mark.parametrize("step", ["make_pending_key", "settle_key", "remember_own_log"])
+@pytest.mark.parametrize("step", ["make_pending_keys", "settle_keys", "remember_own_log"])
 @pytest.mark.parametrize("after", [False, True])
 def test_killed_around_the_steps_of_its_key(tmp_path, own_home, step, after):
     path = tmp_path / "ledger.db"
 
     def work():
-        original = getattr(keys, step)
+        room = local if step == "remember_own_log" else keys
+        original = getattr(room, step)
 
-        def deadly(*arguments):
+        def deadly(*arguments, **options):
             if after:
-                original(*arguments)
+                original(*arguments, **options)
             kill_self()
 
-        setattr(keys, step, deadly)
+        setattr(room, step, deadly)
         open_ledger(str(path), create=True)
 
     assert killed(work)

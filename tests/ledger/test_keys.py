@@ -25,8 +25,8 @@ def test_the_key_is_private_and_names_the_log(ledger, path):
 
 def test_a_key_reads_back(ledger, path):
     file = keys.key_path(path)
-    assert keys._format_key(keys.load_key(file)) == file.read_text()
-    assert keys.load_key(file).verifier_key.format() == ledger.verifier_key
+    assert keys.format_keys(keys.load_keys(file)) == file.read_bytes()
+    assert [signer.verifier_key.format() for signer in keys.load_keys(file)] == [ledger.verifier_key]
 
 
 def test_opening_again_keeps_the_key(ledger, path):
@@ -123,9 +123,9 @@ def test_a_database_emptied_of_its_tables_does_not_begin_anew(ledger, path):
     for file in path.parent.glob("ledger.db*"):
         if file != keys.key_path(path):
             file.unlink()
-    from ledger.database import _begin_file
+    from ledger.sqlite import begin_file
 
-    _begin_file(path)
+    begin_file(path)
     with pytest.raises(LedgerFault, match="restore"):
         open_ledger(str(path), create=True)
 
@@ -146,7 +146,7 @@ def test_a_pending_key_of_a_durable_log_is_settled(ledger, path):
 def test_a_pending_key_of_another_log_is_not_settled(ledger, path):
     ledger.close()
     keys.key_path(path).unlink()
-    keys.make_pending_key(path)
+    keys.make_pending_keys(keys.key_path(path))
     with pytest.raises(LedgerFault, match="missing"):
         open_ledger(str(path), create=True)
     assert not keys.key_path(path).exists()
@@ -155,7 +155,7 @@ def test_a_pending_key_of_another_log_is_not_settled(ledger, path):
 def test_a_pending_key_that_signed_nothing_is_replaced(path):
     """Killed before the database was committed."""
     path.parent.mkdir()
-    stale = keys.make_pending_key(path)
+    [stale] = keys.make_pending_keys(keys.key_path(path))
     opened = open_ledger(str(path), create=True)
     assert opened.verifier_key != stale.verifier_key.format()
     opened.close()

@@ -1,0 +1,108 @@
+"""The right edge of the tree, in memory: the one tile of each level that is not full yet.
+
+It is all that it takes to append and to know the root: at most 255 hashes a level, whatever the size. An edge is never
+changed; :meth:`Edge.extended` makes the next one, so that a transaction that fails leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from ledger.models import Leaf, TileRow
+from provenance.errors import LedgerFault
+from provenance.merkle import HASH_SIZE, node_hash, tree_root
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, subtrees, tile_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from provenance.tiles import Tile
+
+__all__ = ["Edge", "FullTile", "read_edge"]
+
+
+@dataclass(frozen=True)
+class FullTile:
+    """A tile that became full: its 256 ``hashes`` and the ``root`` over them, a hash of the level above."""
+
+    level: int
+    position: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The tree of ``size`` leaves: ``rows[level]`` are the hashes of its partial tile at that level, 0 to 255."""
+
+    size: int = 0
+    rows: tuple[tuple[bytes, ...], ...] = ()
+
+    @cached_property
+    def root(self) -> bytes:
+        """Root of the tree."""
+        return tree_root(tile_nodes(lambda tile: self.rows[tile.level or 0], self.size), self.size)
+
+    def extended(self, leaves: Sequence[bytes]) -> tuple[Edge, list[FullTile]]:
+        """The edge after these leaf hashes, and the tiles that they filled, lower levels first."""
+        full: list[FullTile] = []
+        rows: list[tuple[bytes, ...]] = []
+        coming, before, level = list(leaves), self.size, 0
+        while coming or level < len(self.rows):
+            row = list(self.rows[level] if level < len(self.rows) else ())
+            row += coming
+            position = (before >> TILE_HEIGHT * level) // FULL_WIDTH
+            coming = []
+            while len(row) >= FULL_WIDTH:
+                hashes, row = tuple(row[:FULL_WIDTH]), row[FULL_WIDTH:]
+                top = subtrees(hashes)[-1]
+                made = FullTile(level, position, node_hash(*top), hashes)
+                full.append(made)
+                coming.append(made.root)
+                position += 1
+            rows.append(tuple(row))
+            level += 1
+        return Edge(self.size + len(leaves), tuple(rows)), full
+
+    def covers(self, tile: Tile) -> bool:
+        """Whether this is (a part of) the edge's own partial tile."""
+        level = tile.level or 0
+        return level < len(self.rows) and tile.index == (self.size >> TILE_HEIGHT * level) // FULL_WIDTH
+
+
+def read_edge(connection: Connection, size: int) -> Edge:
+    """The edge of the first ``size`` stored leaves.
+
+    Raises:
+        LedgerFault: some of it is missing, or is no hash.
+    """
+    rows: list[tuple[bytes, ...]] = []
+    level = 0
+    while size >> TILE_HEIGHT * level:
+        end = size >> TILE_HEIGHT * level
+        start = end // FULL_WIDTH * FULL_WIDTH
+        rows.append(_hashes(connection, level, start, end))
+        level += 1
+    return Edge(size, tuple(rows))
+
+
+def _hashes(connection: Connection, level: int, start: int, end: int) -> tuple[bytes, ...]:
+    statement = (
+        select(Leaf.leaf_hash).where(Leaf.leaf_index >= start, Leaf.leaf_index < end).order_by(Leaf.leaf_index)
+        if level == 0
+        else select(TileRow.root)
+        .where(TileRow.level == level - 1, TileRow.position >= start, TileRow.position < end)
+        .order_by(TileRow.position)
+    )
+    found = tuple(connection.execute(statement).scalars())
+    if len(found) != end - start or any(len(value) != HASH_SIZE for value in found):
+        raise LedgerFault(
+            f"ledger: the tree lacks hashes between {start} and {end} at tile level {level}; the database is damaged"
+        )
+    return found
