@@ -17,6 +17,7 @@ formed. Worked example, by the key ``PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhK
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,8 @@ MAX_SIGNATURES = 16
 
 MAX_SIGNATURE_BYTES = 4_096
 """Longest signature in a line; ML-DSA-44 has 2,420 bytes and a timestamp."""
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # ASCII controls but the newline
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def split_note(note: bytes) -> tuple[str, list[Signature]]:
         whole = note.decode("utf-8")
     except UnicodeDecodeError as error:
         raise EncodingError("note: not UTF-8") from error
-    if any(ord(character) < 0x20 and character != "\n" for character in whole):  # noqa: PLR2004 - ASCII controls
+    if _CONTROL.search(whole):
         raise EncodingError("note: holds a control character")
     text, gap, tail = whole.rpartition("\n\n")
     if not gap or not text or not tail.endswith("\n"):

@@ -22,7 +22,7 @@ _FRESH = {"Cache-Control": "no-store"}
 async def log_about(request: Request) -> Response:
     """Name, keys, published size, witnesses and authorities of the log."""
     service = service_of(request)
-    published = await service.run(service.log.published)
+    published = await service.proofs.shown()
     cosigned = await service.run(service.log.cosigned)
     about = {
         "origin": service.log.origin,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from ledger.server.problems import Problem
+from ledger.server.proofs import format_proof
 from ledger.server.query import Query, path_digest, path_index
 from ledger.server.service import service_of
 from ledger.server.settings import MAX_PAGE, MAX_PAGE_BYTES
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from provenance.ports import LoggedEntry
 
-__all__ = ["claim", "claim_receipt", "claims", "entry", "entry_receipt", "follow_ups", "receipt", "stamps"]
+__all__ = ["claim", "claim_receipt", "claims", "entry", "entry_receipt", "follow_ups", "proof", "receipt", "stamps"]
 
 _JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
 _FRESH = {"Cache-Control": "no-cache"}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _PAGE = 100
@@ -76,6 +78,16 @@ async def follow_ups(request: Request) -> Response:
     if subject is None:
         raise Problem("bad-request", "subject is missing: the id of a claim or a key, as 64 hex digits")
     return _page(await service.run(service.log.follow_ups, subject, after=after, limit=limit))
+
+
+async def proof(request: Request) -> Response:
+    """The bare inclusion proof (C2SP tlog-proof) of the leaf at an index, in the newest published checkpoint."""
+    proofs = service_of(request).proofs
+    index = path_index(request, "index")
+    head = await proofs.shown()
+    if index >= head.size:
+        raise Problem("not-found", f"no published checkpoint of this log has an entry {index} (yet)")
+    return Response(format_proof(index, await proofs.path(index, head), head.note), 200, _FRESH, _TEXT)
 
 
 async def stamps(request: Request) -> Response:

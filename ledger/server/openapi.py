@@ -73,6 +73,14 @@ def _entries() -> Json:
         "/v1/entries/{id}": {"get": _operation("getEntry", "Any entry by its id.", {"200": _json("Entry")}, **found)},
         "/v1/entries/{id}/receipt": {"get": _receipt("getEntryReceipt", "The receipt of an entry.", found)},
         "/v1/receipts/{index}": {"get": _receipt("getReceipt", "The receipt of the entry at an index.", by_index)},
+        "/v1/proofs/{index}": {
+            "get": _operation(
+                "getProof",
+                "The bare inclusion proof (C2SP tlog-proof) of the entry at an index, in the newest checkpoint.",
+                {"200": _plain()},
+                **by_index,
+            )
+        },
         "/v1/stamps/{size}": {
             "get": _operation(
                 "getStamps",

@@ -22,6 +22,7 @@ def routes() -> Sequence[Route]:
         Route("/v1/claims", submit.submit_claim, methods=["POST"]),
         Route("/log/checkpoint", tiles.checkpoint),
         Route("/log/tile/{path:path}", tiles.tile),
+        Route("/v1/proofs/{index}", lookup.proof),
         Route("/v1/claims/{id}/receipt", lookup.claim_receipt),
         Route("/v1/entries/{id}/receipt", lookup.entry_receipt),
         Route("/v1/receipts/{index}", lookup.receipt),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from ledger.server.doorkeeper import Doorkeeper, KeyRing
 from ledger.server.metrics import Metrics
+from ledger.server.proofs import Proofs
 from ledger.server.tilecache import TileCache
 from provenance.errors import LedgerFault
 
@@ -39,6 +40,7 @@ class Service:
         self.door = Doorkeeper(write_rate=settings.write_rate, read_rate=settings.read_rate)
         self.keys = KeyRing(log.api_keys)
         self.tiles = TileCache()
+        self.proofs = Proofs(self)
         self._pool: Pool | None = None
         self._readers = ThreadPoolExecutor(_READERS, "reader")
 
