@@ -30,7 +30,7 @@ from provenance.followup_body import Attestation, Attribution, KeyRevocation, Re
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Contest", "Indexed", "Ownership", "Void", "keys_involved", "replay"]
+__all__ = ["Contest", "Indexed", "Ownership", "Void", "keys_involved", "replay", "revocation_reason"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Ownership:
         author: who came forward as the author of an anonymous claim.
         attestations: those that count; whether to trust their notaries is the policy's to say.
         contested: what stands and is in doubt.
+        revoked_keys: of the keys that were asked about, those that were revoked in this log.
         void: what has no effect.
     """
 
@@ -80,6 +81,7 @@ class Ownership:
     author: bytes | None = None
     attestations: tuple[Indexed, ...] = ()
     contested: tuple[Contest, ...] = ()
+    revoked_keys: tuple[bytes, ...] = ()
     void: tuple[Void, ...] = ()
 
     @property
@@ -118,14 +120,24 @@ def replay(
     return replaying.result()
 
 
-def keys_involved(claim: AnyEntry, follow_ups: Iterable[Indexed], notaries: Iterable[bytes] = ()) -> tuple[bytes, ...]:
-    """The keys whose revocations :func:`replay` has to know: of the claim, its buyers, its author, trusted notaries."""
+def keys_involved(claim: AnyEntry, follow_ups: Iterable[Indexed]) -> tuple[bytes, ...]:
+    """The keys whose revocations :func:`replay` has to know: of the claim, its buyers, its author.
+
+    Those of the notaries whom the caller trusts come on top.
+    """
     keys = dict.fromkeys(_signers(claim, claim, ()))
-    trusted = frozenset(notaries)
     for item in follow_ups:
-        if item.entry.kind in ("transfer", "attribution") or trusted.intersection(item.entry.keys):
+        if item.entry.kind in ("transfer", "attribution"):
             keys.update(dict.fromkeys(item.entry.keys))
     return tuple(keys)
+
+
+def revocation_reason(item: Indexed) -> str:
+    """Why the owners revoked the work: the reason, and their note if they left one."""
+    body = _body(item.entry)
+    if not isinstance(body, Revocation):
+        raise TypeError(f"a {item.entry.kind} revokes nothing")
+    return f"{body.reason}: {body.note}" if body.note else body.reason
 
 
 @dataclass
@@ -196,6 +208,7 @@ class _Replay:
             author=self.author,
             attestations=tuple(self.attestations),
             contested=tuple(self.contested),
+            revoked_keys=tuple(self.revoked_keys),
             void=tuple(sorted(self.void, key=lambda item: item.index)),
         )
 

@@ -1,107 +1,135 @@
-"""Steps 10 to 12: how the claim stands among others: logged, rivalled, derived."""
+"""Steps 10 to 12: how the claim stands among others: logged, attested, owned, rivalled, derived."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provenance.claim import claim_id, format_entry, parse_entry
+from provenance.attested import Attested, check_attestations
+from provenance.claim import claim_id, format_entry
+from provenance.cosignature import open_cosignatures
+from provenance.entry import parse_any
 from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError
+from provenance.history import History, read_history
+from provenance.ownership import revocation_reason
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.report import Check, Status
+from provenance.rivals import find_rivals, weigh_rivals
 from provenance.timeevidence import check_timestamps
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from provenance.claim import Claim, Entry
+    from provenance.ownership import Ownership
     from provenance.policy import Policy
     from provenance.ports import Ledger
+    from provenance.receipt import ReceiptCheck
 
-__all__ = ["check_lineage", "check_logged", "check_rivals"]
+__all__ = ["Standing", "check_lineage", "check_logged", "check_standing"]
+
+Figures = dict[str, str | int | float | bool | None]
 
 
-def check_logged(receipt: bytes | None, entry: Entry, policy: Policy, now: datetime, *, vouched: bool) -> Check:
-    """Step 10: inclusion proof, checkpoint signature, timestamps.
+@dataclass(frozen=True)
+class Standing:
+    """Step 11's check, and what it means for the verdict.
+
+    Attributes:
+        disputed: why the claim is disputed whatever else holds, or "".
+        disputed_if_authentic: why it is disputed if this verifier finds the picture authentic, or "": an older claim
+            over the very same work, so that what is found out about one is found out about both.
+        history: what the log has about the claim, if it was asked and has it.
+        attestations: those that count in that log, canonical entries.
+    """
+
+    check: Check
+    disputed: str = ""
+    disputed_if_authentic: str = ""
+    history: History | None = None
+    attestations: tuple[bytes, ...] = field(default=())
+
+
+def check_logged(
+    receipt: bytes | None,
+    entry: Entry,
+    policy: Policy,
+    now: datetime,
+    *,
+    vouched: bool,
+    standing: Standing,
+    model: bytes | None,
+) -> tuple[Check, Attested]:
+    """Step 10: inclusion proof, checkpoint signature, cosignatures, timestamps, attestations.
 
     A receipt that does not hold fails the file only where the author vouches for the container: a stranger who wraps
     the picture again can put any receipt into it, and that must not speak against the author.
     """
+    stapled: tuple[bytes, ...] = ()
     if receipt is None:
-        return Check(10, Status.SKIP, "no receipt in the file: the claim may stand in no log")
-    try:
-        found = check_receipt(parse_receipt(receipt), format_entry(entry), [trust.key for trust in policy.logs])
-    except UnsupportedVersionError:
-        raise
-    except InvalidError as error:
-        return Check(10, Status.FAIL if vouched else Status.WARN, str(error))
-    figures: dict[str, str | int | float | bool | None] = {
-        "log": found.log,
-        "index": found.index,
-        "size": found.size,
-        "known_log": found.known,
-    }
-    place = f"entry {found.index} of {found.size} in {found.log}"
-    evidence = check_timestamps(found.timestamps, found.note, policy.timestamp_authorities, now)
-    remarks = "".join(f"; {remark}" for remark in evidence.remarks)
-    if evidence.before is not None:
-        figures["existed_before"] = f"{evidence.before:%Y-%m-%dT%H:%M:%SZ}"
-        figures["authorities"] = len(evidence.stamps)
-    if not found.known:  # its timestamps hold all the same: they are over the root that holds the entry
-        worth = f"; {evidence.sentence()}" if evidence.before else ": proves nothing yet"
-        text = f"{place}, a log that the policy does not know{worth}{remarks}"
-        return Check(10, Status.WARN, text, figures)
-    if evidence.before is not None:
-        return Check(10, Status.PASS, f"{place}; {evidence.sentence()}{remarks}", figures)
-    if remarks:
-        return Check(10, Status.WARN, f"{place}{remarks}", figures)
-    independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
-    figures["independent"] = independent
-    note = "" if independent else ": a log run by its own user proves no time"
-    return Check(10, Status.PASS, f"{place}{note}", figures)
+        check = Check(10, Status.SKIP, "no receipt in the file: the claim may stand in no log")
+    else:
+        try:
+            parsed = parse_receipt(receipt)
+            found = check_receipt(parsed, format_entry(entry), [trust.key for trust in policy.logs])
+            check = _judge_receipt(found, policy, now)
+            stapled = found.attestations
+        except UnsupportedVersionError:
+            raise
+        except InvalidError as error:
+            check = Check(10, Status.FAIL if vouched else Status.WARN, str(error))
+    counted = dict.fromkeys((*(item for item in stapled if not _withdrawn(item, standing)), *standing.attestations))
+    attested = check_attestations(counted, entry.claim, policy, model=model)
+    said = attested.sentence()
+    if not said:
+        return check, attested
+    figures: Figures = {"notaries": len(attested.by), "notaries_against": len(attested.against)}
+    status = Status.WARN if attested.against and check.status is Status.PASS else check.status
+    return Check(10, status, f"{check.detail}; {said}", check.figures | figures), attested
 
 
-def check_rivals(entry: Entry, ledger: Ledger | None, *, require_fresh: bool) -> Check:
-    """Step 11: what the log knows about other claims over the same pixels or latent.
+def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, require_fresh: bool) -> Standing:
+    """Step 11: what the log knows about this claim since, and about other claims over the same pixels or latent.
 
     Raises:
-        EnvironmentFault: freshness was demanded and there is no log to ask.
+        EnvironmentFault: freshness was demanded and cannot be had. LedgerFault: the log's answers do not verify.
     """
     if ledger is None:
         if require_fresh:
             raise EnvironmentFault("--require-fresh needs a ledger to ask for rivals; name one with --ledger")
-        return Check(11, Status.SKIP, "rivals not checked: no ledger was asked (--ledger)")
-    own = claim_id(entry.claim)
-    mine = ledger.find(own)
-    rivals, siblings = {}, 0
-    for logged in (
-        *ledger.search(pixels=entry.claim.pixels),
-        *ledger.search(latent=entry.claim.latent.digest),
-        *ledger.search(commitment=entry.claim.Y),
-    ):
-        other = parse_entry(logged.entry).claim
-        if claim_id(other) == own:
-            continue
-        if _shares_work(other, entry.claim):
-            rivals[logged.index] = other
-        else:
-            siblings += 1
-    figures: dict[str, str | int | float | bool | None] = {
+        return Standing(
+            Check(11, Status.SKIP, "rivals, transfers and revocations not checked: no ledger was asked (--ledger)")
+        )
+    notaries = [trust.key for trust in policy.notaries]
+    history = read_history(claim_id(entry.claim), ledger, notaries=notaries)
+    if require_fresh and (history is None or not history.complete):
+        what = "this claim is not in" if history is None else "too much was logged about this claim in"
+        raise EnvironmentFault(f"--require-fresh: {what} {ledger.location}, so its standing is not known")
+    rivals, siblings = find_rivals(entry.claim, ledger)
+    figures: Figures = {
         "ledger": ledger.location,
         "rivals": len(rivals),
         "siblings": siblings,
-        "own_index": None if mine is None else mine.index,
+        "own_index": None if history is None else history.claim.index,
     }
-    if mine is None and require_fresh:
-        raise EnvironmentFault(f"--require-fresh: this claim is not in {ledger.location}, so its rivals are not known")
-    if mine is None:
-        return Check(11, Status.WARN, f"this claim is not in {ledger.location}", figures)
-    older = sorted(index for index in rivals if index < mine.index)
+    if history is None:
+        return Standing(Check(11, Status.WARN, f"this claim is not in {ledger.location}", figures))
+    owned, figures_owned = _describe(history)
+    figures |= figures_owned
+    older = [item for item in rivals if item.index < history.claim.index]
+    rivalry, twin, attested = weigh_rivals(entry.claim, older, ledger, policy)
     if older:
-        text = f"an older claim over the same picture stands at entry {older[0]}; verify its picture and compare"
-        return Check(11, Status.WARN, text, figures | {"oldest_rival": older[0]})
-    if rivals:
-        return Check(11, Status.WARN, f"{len(rivals)} later claims over the same picture; this one is first", figures)
-    return Check(11, Status.PASS, f"no other claim over the same pixels or latent in {ledger.location}", figures)
+        figures["oldest_rival"] = older[0].index
+    elif rivals:
+        rivalry = f"{len(rivals)} later claims over the same picture; this one is first"
+    disputed = "; ".join(filter(None, (_grievance(history.ownership), attested)))
+    text = "; ".join(filter(None, (disputed or owned, rivalry))) or (
+        f"no other claim over the same pixels or latent in {ledger.location}, never transferred or revoked"
+    )
+    calm = not (disputed or rivals) and history.complete
+    attestations = tuple(item.entry.data for item in history.ownership.attestations)
+    check = Check(11, Status.PASS if calm else Status.WARN, text, figures)
+    return Standing(check, disputed, twin, history, attestations)
 
 
 def check_lineage(claim: Claim) -> Check:
@@ -111,5 +139,92 @@ def check_lineage(claim: Claim) -> Check:
     return Check(12, Status.WARN, f"{len(claim.parents)} parents are named; they were not verified")
 
 
-def _shares_work(a: Claim, b: Claim) -> bool:
-    return a.pixels == b.pixels or a.latent.digest == b.latent.digest
+# --- step 10 --------------------------------------------------------------------------------------------------------
+
+
+def _judge_receipt(found: ReceiptCheck, policy: Policy, now: datetime) -> Check:
+    figures: Figures = {"log": found.log, "index": found.index, "size": found.size, "known_log": found.known}
+    place = f"entry {found.index} of {found.size} in {found.log}"
+    evidence = check_timestamps(found.timestamps, found.note, policy.timestamp_authorities, now)
+    remarks = "".join(f"; {remark}" for remark in evidence.remarks)
+    if evidence.before is not None:
+        figures["existed_before"] = f"{evidence.before:%Y-%m-%dT%H:%M:%SZ}"
+        figures["authorities"] = len(evidence.stamps)
+    if not found.known:  # its timestamps hold all the same: they are over the root that holds the entry
+        worth = f"; {evidence.sentence()}" if evidence.before else ": proves nothing yet"
+        return Check(10, Status.WARN, f"{place}, a log that the policy does not know{worth}{remarks}", figures)
+    few, witnesses = _judge_witnesses(found, policy)
+    figures |= witnesses
+    if evidence.before is not None:
+        text = f"{place}; {evidence.sentence()}{remarks}{few}"
+        return Check(10, Status.WARN if few else Status.PASS, text, figures)
+    if remarks or few:
+        return Check(10, Status.WARN, f"{place}{remarks}{few}", figures)
+    independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
+    figures["independent"] = independent
+    note = "" if independent else ": a log run by its own user proves no time"
+    return Check(10, Status.PASS, f"{place}{note}", figures)
+
+
+def _judge_witnesses(found: ReceiptCheck, policy: Policy) -> tuple[str, Figures]:
+    """What is missing of the witnesses that the policy asks for, as the end of a sentence; and their number."""
+    if not policy.witnesses:
+        return "", {}
+    names = {cosignature.key.name for cosignature in open_cosignatures(found.note, policy.witnesses)}
+    if len(names) >= policy.witnesses_required:
+        return "", {"witnesses": len(names)}
+    text = (
+        f"; cosigned by {len(names)} of the {policy.witnesses_required} witnesses that the policy asks for, so others "
+        "may have been shown another tree"
+    )
+    return text, {"witnesses": len(names)}
+
+
+def _withdrawn(attestation: bytes, standing: Standing) -> bool:
+    """Whether the log that was asked knows the notary's key as revoked, and this attestation as none that counts."""
+    if standing.history is None or attestation in standing.attestations:
+        return False
+    try:
+        keys = parse_any(attestation).keys
+    except (InvalidError, UnsupportedVersionError):
+        return False
+    return bool(set(keys).intersection(standing.history.ownership.revoked_keys))
+
+
+# --- step 11 --------------------------------------------------------------------------------------------------------
+
+
+def _describe(history: History) -> tuple[str, Figures]:
+    ownership = history.ownership
+    figures: Figures = {
+        "owner": " ".join(key.hex() for key in ownership.owners) or None,
+        "transfers": sum(item.entry.kind == "transfer" for item in ownership.chain),
+        "revoked": None if ownership.revoked is None else ownership.revoked.index,
+        "void": len(ownership.void),
+        "contested": len(ownership.contested),
+        "attributed_to": None if ownership.author is None else ownership.author.hex(),
+    }
+    parts = []
+    if ownership.author is not None:
+        parts.append(f"attributed to {ownership.author.hex()}")
+    if ownership.transferred and ownership.owners:
+        parts.append(f"owned by {ownership.owners[0].hex()} since entry {ownership.chain[-1].index}")
+    if ownership.void:
+        parts.append(f"{len(ownership.void)} entries of the log have no effect, the first: {ownership.void[0].reason}")
+    if not history.complete:
+        parts.append("so much was logged about this claim that not all of it was read")
+    return "; ".join(parts), figures
+
+
+def _grievance(ownership: Ownership) -> str:
+    """What the log has against the claim."""
+    parts = []
+    if ownership.revoked is not None:
+        reason = revocation_reason(ownership.revoked)
+        parts.append(f"revoked by its owner at entry {ownership.revoked.index} ({reason})")
+    parts += [
+        f"the {item.kind} at entry {item.index} is signed by the key {item.key.hex()[:16]}, which its holder has "
+        f"revoked from entry {item.from_index} on"
+        for item in ownership.contested
+    ]
+    return "; ".join(parts)

@@ -42,14 +42,13 @@ from provenance.integrity import (
 from provenance.link import Link, LinkResult, Subject, check_correlation, check_decoding, check_regeneration
 from provenance.recipe import Prompt, opening_commitment, parse_recipe
 from provenance.report import Check, Report, Status, Verdict
-from provenance.standing import check_lineage, check_logged, check_rivals
+from provenance.standing import Standing, check_lineage, check_logged, check_standing
 from provenance.stray import report_stray
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provenance.assertion import Assertion
-    from provenance.claim import Claim
+    from provenance.attested import Attested
     from provenance.policy import Policy
     from provenance.ports import Ledger, Progress, Regenerator
     from provenance.recipe import Opening
@@ -131,12 +130,20 @@ def verify(data: bytes, request: Request) -> Report:
             raise EnvironmentFault("cannot regenerate: no latent is stored in the file to compare with")
         reason = f"step {broken[0].step} failed" if broken else "no latent is stored in the file"
         checks.extend(Check(step, Status.SKIP, reason) for step in (7, 8, 9))
-    checks.append(
-        check_logged(assertion.receipt, _entry(claim, assertion), request.policy, request.now, vouched=vouched)
+    entry = Entry(claim, assertion.possession, assertion.authors)
+    standing = check_standing(entry, request.ledger, request.policy, require_fresh=request.require_fresh)
+    logged, attested = check_logged(
+        assertion.receipt,
+        entry,
+        request.policy,
+        request.now,
+        vouched=vouched,
+        standing=standing,
+        model=recipe.model.digest,
     )
-    checks.append(check_rivals(_entry(claim, assertion), request.ledger, require_fresh=request.require_fresh))
-    checks.append(check_lineage(claim))
-    verdict, reason = _decide(checks, links, subject)
+    checks.extend((logged, standing.check, check_lineage(claim)))
+    verdict, reason = _decide(checks, links, subject, attested)
+    verdict, reason = _dispute(verdict, reason, standing)
     return Report(verdict, reason, claim_id(claim), claim.authors, tuple(checks))
 
 
@@ -223,7 +230,20 @@ def _made_elsewhere(subject: Subject) -> str | None:
     return None
 
 
-def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None) -> tuple[Verdict, str]:
+def _dispute(verdict: Verdict, reason: str, standing: Standing) -> tuple[Verdict, str]:
+    """The verdict once the log's word about the claim is heard. What is invalid stays so."""
+    if verdict is Verdict.INVALID:
+        return verdict, reason
+    if standing.disputed:
+        return Verdict.DISPUTED, standing.disputed
+    if standing.disputed_if_authentic and verdict is Verdict.AUTHENTIC:
+        return Verdict.DISPUTED, standing.disputed_if_authentic
+    return verdict, reason
+
+
+def _decide(
+    checks: list[Check], links: dict[int, Link], subject: Subject | None, attested: Attested
+) -> tuple[Verdict, str]:
     failed = next((check for check in checks if check.status is Status.FAIL), None)
     if failed is not None:
         return Verdict.INVALID, f"step {failed.step}, {failed.name}: {failed.detail}"
@@ -232,12 +252,14 @@ def _decide(checks: list[Check], links: dict[int, Link], subject: Subject | None
     linked = any(_bits(checks, step) >= REQUIRED_BITS for step in (7, 9))
     if links.get(9) is Link.UNATTRIBUTABLE:
         return Verdict.CLAIMED, "the picture does not depend on its seed"
+    bound = None if subject.recipe.setup is None else subject.recipe.setup.why_not_authentic
+    if attested.holds and bound is None and not (links.get(9) is Link.HOLDS and linked):
+        return Verdict.AUTHENTIC, attested.credit
     if links.get(8) is not Link.HOLDS:
         return Verdict.CLAIMED, f"the picture was not compared with its stored latent (step 8): {_detail(checks, 8)}"
     if links.get(9) is Link.HOLDS and linked:
         if subject.calibration is None:
             return Verdict.CONSISTENT, "regenerated, but the policy knows no calibration for this model, size and steps"
-        bound = None if subject.recipe.setup is None else subject.recipe.setup.why_not_authentic
         if bound is not None:
             return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""
@@ -256,7 +278,3 @@ def _bits(checks: list[Check], step: int) -> float:
     found = next((check for check in checks if check.step == step), None)
     value = None if found is None else found.figures.get(names[step])
     return -value if isinstance(value, float) else 0.0
-
-
-def _entry(claim: Claim, assertion: Assertion) -> Entry:
-    return Entry(claim, assertion.possession, assertion.authors)

@@ -14,16 +14,17 @@ PACKAGES = ("provenance", "generator", "ledger")
 ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
     authoring inspection
-    verify stray standing integrity link plugins ports policy
+    verify stray standing rivals history attested integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
     timeevidence receipt timestamp cosignature checkpoint note notekey notation tiles merkle
     correlation calibration
+    ownership entry grant offer followup followup_body
     recipe setup claim challenge
-    latent storedlatent pixels canonicalfile chunks
+    latent storedlatent pixels canonicalfile chunks xmp
     noise commitment
     credentials keystore passphrase sealedfile derivation master
     proof curve hashing
-    report display terminal home files encoding errors
+    report display terminal home files encoding errors plainwords
     __init__
 """.split()  # noqa: SIM905 - a list to be read line by line
 """Every file of provenance, each above all that it imports."""

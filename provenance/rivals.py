@@ -1,0 +1,81 @@
+"""Other claims over the same pixels or the same latent, and what the older ones among them mean.
+
+A log never judges: whoever has seen a picture can log a claim over it. So an older rival is a warning, and *disputed*
+is said only where the rival is known to be authentic: because notaries whom the policy trusts attest it, or because it
+is a *twin*: the same secret, recipe and latent, so that regenerating the one regenerates the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provenance.attested import check_attestations
+from provenance.claim import claim_id
+from provenance.history import confirm, read_entry_of, read_history
+
+if TYPE_CHECKING:
+    from provenance.claim import Claim
+    from provenance.ownership import Indexed, Ownership
+    from provenance.policy import Policy
+    from provenance.ports import Ledger
+
+__all__ = ["find_rivals", "weigh_rivals"]
+
+MAX_RIVALS = 8
+"""Older rivals that are looked at closely; they cost a history each."""
+
+
+def find_rivals(claim: Claim, ledger: Ledger) -> tuple[list[Indexed], int]:
+    """Claims over the same pixels or latent, oldest first, and the number of siblings: same Y, another picture."""
+    own = claim_id(claim)
+    rivals: dict[int, Indexed] = {}
+    siblings = set()
+    for logged in (
+        *ledger.search(pixels=claim.pixels),
+        *ledger.search(latent=claim.latent.digest),
+        *ledger.search(commitment=claim.Y),
+    ):
+        if logged.index in rivals or logged.index in siblings:
+            continue
+        other = read_entry_of(ledger, logged)
+        if other.entry.claim is None or other.entry.id == own:
+            continue
+        if _shares_work(other.entry.claim, claim):
+            rivals[logged.index] = other
+        elif other.entry.claim.Y == claim.Y:
+            siblings.add(logged.index)
+    return [rivals[index] for index in sorted(rivals)], len(siblings)
+
+
+def weigh_rivals(claim: Claim, older: list[Indexed], ledger: Ledger, policy: Policy) -> tuple[str, str, str]:
+    """What older rivals mean: a remark, a dispute if this picture is found authentic, and a dispute in any case."""
+    if not older:
+        return "", "", ""
+    remark = f"an older claim over the same picture stands at entry {older[0].index}; verify its picture and compare"
+    twin = attested = ""
+    for item in older[:MAX_RIVALS]:
+        confirm(ledger, item)
+        other = item.entry.claim
+        history = read_history(item.entry.id, ledger, notaries=[trust.key for trust in policy.notaries])
+        if other is None or history is None:
+            continue
+        data = [found.entry.data for found in history.ownership.attestations]
+        if not attested and check_attestations(data, other, policy).holds:
+            attested = f"an older claim over the same picture, entry {item.index}, is attested by trusted notaries"
+        if not twin and _is_twin(other, claim) and not _yields(other, claim, history.ownership):
+            twin = f"entry {item.index} is an older claim over the same work, under the same secret, by another owner"
+    return remark, twin, attested
+
+
+def _is_twin(a: Claim, b: Claim) -> bool:
+    """Whether whatever regenerates one regenerates the other."""
+    return (a.Y, a.index, a.recipe, a.outputs, a.latent) == (b.Y, b.index, b.recipe, b.outputs, b.latent)
+
+
+def _yields(older: Claim, claim: Claim, ownership: Ownership) -> bool:
+    """Whether an older twin is the same people's claim, made anew: with other terms, or now under their names."""
+    return not ownership.chain and older.authors in ((), claim.authors)
+
+
+def _shares_work(a: Claim, b: Claim) -> bool:
+    return a.pixels == b.pixels or a.latent.digest == b.latent.digest
