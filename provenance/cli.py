@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import sys
 from importlib.metadata import entry_points, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.errors import SeedproofError
+from provenance.errors import InterruptedFault, SeedproofError
 from provenance.terminal import fail, printable
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ class _Root(click.Group):
             return loaded
         return None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C becomes an error of ours, since click would write an empty line of its own."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise InterruptedFault("interrupted; no file was left half-written") from error
+
 
 @click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("seedproof"), prog_name="seedproof")
@@ -82,8 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(error.format_message())
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        fail("interrupted; nothing half-written was left")
+        fail("interrupted; no file was left half-written")
         code = _INTERRUPTED
+    except ImportError as error:
+        fail(f"this installation is damaged: {error}; install seedproof again")
+        code = 4
     except BrokenPipeError:
         sys.stderr.close()
         code = 0

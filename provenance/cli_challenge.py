@@ -7,7 +7,7 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -28,6 +28,7 @@ from provenance.challenge import (
 from provenance.claim import claim_id, parse_claim
 from provenance.cli_options import keystore_options, unlock_master, words_options
 from provenance.cli_verify import read_picture_file
+from provenance.commitment import commit
 from provenance.derivation import derive_prompt_key, derive_work
 from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
@@ -40,7 +41,11 @@ from provenance.terminal import note, printable, write_json
 from provenance.verify import Depth, Request, verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provenance.claim import Claim
+
+Parsed = TypeVar("Parsed")
 
 __all__ = ["challenge", "check", "disclose", "respond"]
 
@@ -52,7 +57,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 @click.command(epilog='Example: seedproof challenge hills.png --audience "Gallery X" --valid 2d -o challenge.json')
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--audience", required=True, help="Your name: the answer is good for you alone.")
-@click.option("--prover", help="The name by which you know the one who answers; he refuses another's.")
+@click.option("--prover", help="The name by which you know the one who answers; one who goes by another name refuses.")
 @click.option("--valid", default="1d", show_default=True, help="How long: 30m, 12h, 7d.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the challenge.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -90,7 +95,7 @@ def respond(
     words_file: Path | None,
 ) -> None:
     """Answer a challenge with the keystore, or with the 24 words alone. Shows what is asked, and asks you first."""
-    asked = parse_challenge(read_bounded(challenge_file, "challenge", limit=_LIMIT))
+    asked = _read(challenge_file, "challenge", parse_challenge)
     if asked.nonce is None:
         raise UsageError("this claim's key was not derived from a master secret; answer with the key's own tool")
     check_writable(output, overwrite=force)
@@ -98,7 +103,8 @@ def respond(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("nobody is there to confirm; read the challenge and pass --yes")
-        click.confirm("Answer this challenge?", abort=True, err=True)
+        if not click.confirm("Answer this challenge?", err=True):
+            raise UsageError("not answered; nothing was written")
     master = unlock_master(passphrase_file, words=words, words_file=words_file)
     made = answer(asked, derive_work(master, asked.nonce), datetime.now(UTC))
     write_atomic(output, format_response(made) + b"\n", overwrite=force)
@@ -113,8 +119,8 @@ def respond(
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def check(challenge_file: Path, response_file: Path, picture: Path | None, audience: str | None, as_json: bool) -> None:
     """Check the answer to a challenge that you made."""
-    asked = parse_challenge(read_bounded(challenge_file, "challenge", limit=_LIMIT))
-    made = parse_response(read_bounded(response_file, "response", limit=_LIMIT))
+    asked = _read(challenge_file, "challenge", parse_challenge)
+    made = _read(response_file, "response", parse_response)
     claim: Claim | None = None
     if picture is not None:
         claim = _read_claim(picture)[1]
@@ -162,6 +168,8 @@ def disclose(
         raise UsageError("this claim's key was not derived from a master secret, so no prompt key is known")
     check_writable(output, overwrite=force)
     master = unlock_master(passphrase_file, words=words, words_file=words_file)
+    if commit(derive_work(master, claim.nonce)) != claim.Y:
+        raise UsageError("this master did not make this work: the secret derived from it has another public key")
     opening = open_sealed(assertion.sealed, derive_prompt_key(master, claim.nonce), claim.index, commitment)
     write_atomic(output, format_opening(opening) + b"\n", mode=0o600, overwrite=force)
     note(f"{output}: whoever has it reads the prompt of this one picture")
@@ -180,12 +188,27 @@ def _read_claim(file: Path) -> tuple[Assertion, Claim]:
     return assertion, parse_claim(assertion.claim)
 
 
+def _read(path: Path, what: str, parse: Callable[[bytes], Parsed]) -> Parsed:
+    """A challenge or response from its file. One that is none at all was named by mistake; it proves nothing."""
+    data = read_bounded(path, what, limit=_LIMIT)
+    try:
+        return parse(data)
+    except InvalidError as error:
+        raise UsageError(f"{path} is no {what}: {error}") from error
+
+
 def _show(asked: Challenge) -> None:
     click.echo("You are asked to prove that you hold the secret of", err=True)
     click.echo(f"  claim     {asked.claim.hex()}", err=True)
     click.echo(f"  by        {printable(asked.audience)}   (only they can use the answer)", err=True)
-    prover = printable(asked.prover) if asked.prover else "not said"
-    click.echo(f"  to you as {prover}   (if this is not you, you are being relayed: refuse)", err=True)
+    if asked.prover:
+        click.echo(
+            f"  to you as {printable(asked.prover)}   (if this is not you, you are being relayed: refuse)", err=True
+        )
+    else:
+        click.echo(
+            "  of you    (it does not say whom it asks: answer only if it reached you from them directly)", err=True
+        )
     click.echo(f"  until     {asked.expires:%Y-%m-%d %H:%M:%S} UTC", err=True)
 
 

@@ -35,7 +35,7 @@ from provenance.keystore import (
     write_keystore,
 )
 from provenance.passphrase import get_passphrase, remember_passphrase
-from provenance.unlock import unlock
+from provenance.unlock import unlock, warn_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +44,12 @@ __all__ = ["keys"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
-_passphrase_file = click.option("--passphrase-file", type=_FILE, help="Read the passphrase from FILE. [e.g. ~/.pass]")
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON. [e.g. seedproof keys show --json]")
+_passphrase_file = click.option(
+    "--passphrase-file",
+    type=_FILE,
+    help="Read the passphrase from this file (or from the one named by SEEDPROOF_PASSPHRASE_FILE).",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 
 
 def _storing(command: Callable[..., None]) -> Callable[..., None]:
@@ -59,7 +63,7 @@ def _storing(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--remember", is_flag=True, help="Store the passphrase in the keyring of the operating system."
             ),
-            click.option("--name", help='Name in the signing certificate. [e.g. --name "Ada Lovelace"]'),
+            click.option("--name", help="Name in the signing certificate, for viewers; anybody can take any name."),
             _json,
         )
     ):
@@ -67,9 +71,13 @@ def _storing(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(epilog='Example: seedproof keys new --name "Ada Lovelace"')
 def keys() -> None:
-    """Your keystore: the master secret behind all your works, and the certificate that signs files."""
+    """Your keystore: the master secret behind all your works, and the certificate that signs files.
+
+    It is the file keystore.json in the data folder of the user (on Linux ~/.local/share/seedproof), or in the folder
+    data under SEEDPROOF_HOME; seedproof keys show says where.
+    """
 
 
 @keys.command(epilog='Example: seedproof keys new --name "Ada Lovelace"')
@@ -81,6 +89,7 @@ def new(**options: Any) -> None:
 
 
 @keys.command(
+    short_help="Make the keystore again from its 24 words.",
     epilog="Example: seedproof keys recover --words-file /media/usb/words.txt",
     context_settings={"allow_extra_args": True},
 )
@@ -113,10 +122,11 @@ def show(show_words: bool, passphrase_file: Path | None, as_json: bool) -> None:
 
 
 @keys.command(
+    short_help="Try that the keystore opens and signs, and compare its words.",
     epilog="Example: seedproof keys check --words-file /media/usb/words.txt",
     context_settings={"allow_extra_args": True},
 )
-@click.option("--words", "ask_words", is_flag=True, help="Ask for the written-down words and compare them.")
+@click.option("--words", "ask_words", is_flag=True, help="Ask for the written-down words, or read them from a pipe.")
 @click.option("--words-file", type=_FILE, help="Compare with the words in FILE.")
 @_passphrase_file
 @_json
@@ -165,6 +175,8 @@ def _store(
     from provenance.credentials import new_credentials  # X.509 takes a while to import
 
     author = curve.public_key(derive_author(master)).hex()
+    if not no_passphrase:
+        warn_exposed(passphrase_file)
     passphrase = None if no_passphrase else get_passphrase(passphrase_file, prompt="New passphrase: ", confirm=True)
     made = new_credentials(name or f"Seedproof author {author[:8]}", datetime.now(UTC))
     data = seal_keystore(Secrets(master, made.chain_pem, made.key_pem, made.root_pem, made.root_key_pem), passphrase)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.chunks import MAX_FILE_BYTES
-from provenance.errors import UnprovedError, UsageError
+from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import read_bounded
 from provenance.home import find_home
 from provenance.pixels import media_type_of
 from provenance.policy import load_policy
 from provenance.report import STATEMENTS, Report, Status, Verdict
-from provenance.terminal import ProgressLine, printable, write_json
+from provenance.terminal import ProgressLine, note, printable, write_json
 
 if TYPE_CHECKING:
     from provenance.encoding import Json
@@ -39,6 +39,10 @@ _COLOURS = {
     Verdict.DISPUTED: "magenta",
     Verdict.INVALID: "red",
 }
+
+
+_FINAL = {Verdict.INVALID, Verdict.DISPUTED}
+"""Verdicts whose reason does not say what is missing, but what speaks against the file."""
 
 
 def read_picture_file(path: Path) -> bytes:
@@ -102,6 +106,7 @@ def verify(
     data = read_picture_file(file)
     home = find_home()
     policy = load_policy(home, policy_file)
+    opening = _read_opening(opening_file)
     depth = Depth.QUICK if quick else Depth.INSIST if regenerate else Depth.AUTO
     line = ProgressLine()
     ledger = _open_ledger(ledger_location)
@@ -114,7 +119,7 @@ def verify(
                 depth=depth,
                 regenerator=None if quick else _open_regenerator(models),
                 ledger=ledger,
-                opening=_read_opening(opening_file),
+                opening=opening,
                 require_fresh=require_fresh,
                 entropy=os.urandom(32),
                 progress=line,
@@ -124,6 +129,8 @@ def verify(
         line.clear()
         if ledger is not None:
             ledger.close()
+    if opening is not None and any(check.figures.get("sealed_prompt") is False for check in report.checks):
+        note("note: the prompt of this work is not sealed; --opening was not needed and not used")
     if as_json:
         write_json(report.to_json())
     else:
@@ -168,7 +175,10 @@ def _read_opening(path: Path | None) -> Opening | None:
         return None
     from provenance.recipe import parse_opening
 
-    return parse_opening(read_bounded(path, "opening", limit=65_536))
+    try:
+        return parse_opening(read_bounded(path, "opening", limit=65_536))
+    except InvalidError as error:
+        raise UsageError(f"--opening: {path} is no opening of a sealed prompt: {error}") from error
 
 
 def _print_report(file: Path, report: Report) -> None:
@@ -176,7 +186,8 @@ def _print_report(file: Path, report: Report) -> None:
     click.echo(f"{printable(str(file))}: {verdict}")
     click.echo(f"  {STATEMENTS[report.verdict]}")
     if report.reason:
-        click.echo(f"  Why not more: {printable(report.reason)}")
+        label = "Reason" if report.verdict in _FINAL else "Why not more"
+        click.echo(f"  {label}: {printable(report.reason)}")
     if report.claim_id is not None:
         click.echo(f"  claim  {report.claim_id.hex()}")
         click.echo(f"  author {report.authors[0].hex() if report.authors else 'anonymous'}")

@@ -18,6 +18,7 @@ __all__ = ["read_words", "refuse_arguments", "word_table"]
 
 _WORDS_LIMIT = 4096
 _COLUMNS = 4
+_NO_TERMINAL = "there is no terminal to ask on; pass --words-file FILE"
 
 
 def read_words(path: Path | None) -> str:
@@ -29,9 +30,11 @@ def read_words(path: Path | None) -> str:
     if path is not None:
         data = read_bounded(path, "words", limit=_WORDS_LIMIT)
     elif sys.stdin.isatty():
-        return ask_hidden("The 24 words: ", advice="words: there is no terminal to ask on; pass --words-file FILE")
+        return ask_hidden("The 24 words: ", advice=f"words: {_NO_TERMINAL}")
     else:
         data = sys.stdin.buffer.read(_WORDS_LIMIT)
+        if not data.strip():
+            raise UsageError(f"words: {_NO_TERMINAL}, or pipe the words in")
     return data.decode("utf-8", errors="replace")  # what is no text is no word either, and is told by its position
 
 

@@ -16,6 +16,7 @@ from provenance.latent import latent_digest
 from provenance.link import Subject
 from provenance.manifest import read_container
 from provenance.pixels import media_type_of, pixel_digest, read_picture
+from provenance.plainwords import explain_codes
 from provenance.recipe import recipe_digest
 from provenance.report import Check, Status
 from provenance.storedlatent import decode_latent
@@ -75,8 +76,7 @@ def check_container(container: Container) -> Check:
             1, Status.WARN, f"intact, but the certificate of {who} has run out and no timestamp says when", figures
         )
     if container.state == "invalid":
-        codes = ", ".join(container.failures) or "unknown reason"
-        return Check(1, Status.FAIL, f"the C2PA manifest does not hold: {codes}", figures)
+        return Check(1, Status.FAIL, explain_codes(container.failures), figures)
     trust = "trusted by the policy" if container.state == "trusted" else "valid, signer not in the policy's anchors"
     return Check(1, Status.PASS, f"{trust}: {who}", figures)
 
@@ -123,7 +123,9 @@ def check_digests(
     try:
         picture = read_picture(data)
     except InvalidError as error:
-        return None, Check(3, Status.FAIL, f"not a canonical picture file: {error}")
+        return None, Check(
+            3, Status.FAIL, f"a damaged file, or one that can show more than the claimed pixels ({error})"
+        )
     if pixel_digest(picture.rgb) != claim.pixels:
         return None, Check(3, Status.FAIL, "the pixels are not the ones that were claimed")
     if (picture.width, picture.height) != (recipe.width, recipe.height):

@@ -23,6 +23,7 @@ from provenance.chunks import MAX_FILE_BYTES, embedded_store
 from provenance.container import LATENT_TITLE, Container, Ingredient, Signer, active_label, describe, latent_uri
 from provenance.errors import InvalidError, LimitError, UsageError
 from provenance.jumbf import signing_certificate
+from provenance.plainwords import explain_damage
 
 __all__ = [
     "LATENT_TITLE",
@@ -99,7 +100,7 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     except Exception as error:  # c2pa-python raises C2paError, and what its ctypes layer happens to raise
         if str(error).startswith("Remote"):
             return None  # the file only names a URL: nothing is embedded, and we do not fetch
-        raise InvalidError(f"manifest: cannot be read: {_short(error)}") from error
+        raise InvalidError(explain_damage(_short(error))) from error
     return describe(store, latent, _certificate(jumbf, active_label(store)))
 
 

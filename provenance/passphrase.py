@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import getpass
 import os
+import stat
 import warnings
 from pathlib import Path
 
 from provenance.errors import UsageError
 from provenance.sealedfile import PASSPHRASE_LIMIT
 
-__all__ = ["ENVIRONMENT_VARIABLE", "SERVICE", "ask_hidden", "get_passphrase", "remember_passphrase"]
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "SERVICE",
+    "ask_hidden",
+    "exposed_file",
+    "get_passphrase",
+    "remember_passphrase",
+]
 
 ENVIRONMENT_VARIABLE = "SEEDPROOF_PASSPHRASE_FILE"
 """Names a file, never a passphrase."""
@@ -54,6 +62,18 @@ def get_passphrase(
     if confirm and ask_hidden("The same again: ", advice=_NO_TERMINAL) != passphrase:
         raise UsageError("passphrase: the two differ; nothing was changed, try again")
     return passphrase
+
+
+def exposed_file(path_option: Path | None) -> Path | None:
+    """The file that :func:`get_passphrase` reads, if users other than its owner may read it too; else None."""
+    named = path_option or os.environ.get(ENVIRONMENT_VARIABLE)
+    if not named or os.name != "posix":
+        return None
+    try:
+        mode = Path(named).stat().st_mode
+    except OSError:
+        return None
+    return Path(named) if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH) else None
 
 
 def remember_passphrase(passphrase: str, account: str = DEFAULT_ACCOUNT) -> bool:

@@ -24,7 +24,9 @@ def printable(text: str, *, limit: int = _MAX_LINE) -> str:
 
 
 def fail(message: str) -> None:
-    """One line on stderr."""
+    """One line on stderr; on a terminal it begins at the margin, over what was left there (such as ^C)."""
+    if sys.stderr.isatty():
+        click.echo("\r", err=True, nl=False)
     click.echo(f"seedproof: {printable(message)}", err=True)
 
 

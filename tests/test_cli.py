@@ -60,7 +60,7 @@ def test_help_of_every_command_has_an_example(capsys):
         "verify",
     ]
     assert all(name in out for name in names)
-    for name in set(names) - {"keys", "ledger"}:
+    for name in names:
         code, out, _ = run(capsys, name, "--help")
         assert code == 0
         assert "Example: seedproof" in out, name
@@ -362,3 +362,106 @@ def test_a_policy_of_the_users_own_is_read_and_its_errors_named(capsys, tmp_path
     assert code == 2
     assert one_line(err)
     assert "policy" in err
+
+
+@pytest.mark.parametrize("content", [b"hello", b"{}", b'{"kind": "response", "v": 1}'])
+def test_a_file_that_is_no_opening_was_named_by_mistake(capsys, tmp_path, picture, content):
+    (tmp_path / "o.json").write_bytes(content)
+    code, _, err = run(capsys, "verify", picture, "--quick", "--opening", "o.json")
+    assert code == 2
+    assert one_line(err)
+    assert "o.json is no opening" in err
+
+
+def test_an_opening_for_an_open_prompt_is_told(capsys, tmp_path, picture):
+    from provenance.recipe import Opening, Prompt, format_opening
+
+    (tmp_path / "o.json").write_bytes(format_opening(Opening(bytes(32), Prompt("hills"))))
+    _, _, err = run(capsys, "verify", picture, "--quick", "--opening", "o.json")
+    assert "not sealed" in err
+    assert run(capsys, "verify", picture, "--quick")[2] == ""
+
+
+def test_swapped_or_foreign_files_of_a_challenge_were_named_by_mistake(capsys, tmp_path, keys):
+    run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "2")
+    run(capsys, "challenge", "lake.png", "--audience", "X", "-o", "c.json")
+    run(capsys, "respond", "c.json", "-o", "r.json", "--yes")
+    (tmp_path / "text").write_text("hello")
+    for arguments in (
+        ["check", "r.json", "c.json"],
+        ["check", "text", "r.json"],
+        ["check", "c.json", "text"],
+        ["check", "c.json", "lake.png"],
+        ["respond", "r.json", "-o", "x.json", "--yes"],
+    ):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2, arguments
+        assert one_line(err)
+        assert " is no " in err
+    assert run(capsys, "check", "c.json", "r.json")[0] == 0
+
+
+def test_saying_no_to_a_challenge_is_not_an_interruption(capsys, tmp_path, keys, picture, monkeypatch):
+    run(capsys, "challenge", picture, "--audience", "X", "-o", "c.json")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_args, **_options: False)
+    code, _, err = run(capsys, "respond", "c.json", "-o", "r.json")
+    assert code == 2
+    assert err.splitlines()[-1] == "seedproof: not answered; nothing was written"
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_challenge_that_names_nobody_is_shown_as_such(capsys, tmp_path, keys):
+    run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "2")
+    run(capsys, "challenge", "lake.png", "--audience", "X", "-o", "c.json")
+    _, _, err = run(capsys, "respond", "c.json", "-o", "r.json", "--yes")
+    assert "does not say whom it asks" in err
+    assert "relayed" not in err
+
+
+def test_another_authors_picture_is_refused_in_the_same_words(capsys, tmp_path, keys, picture):
+    from tests.attacks.test_verdicts import sealed_work
+
+    (tmp_path / "sealed.png").write_bytes(sealed_work()[0].sign())
+    run(capsys, "challenge", "sealed.png", "--audience", "X", "-o", "c.json")
+    told = []
+    for arguments in (["disclose", "sealed.png", "-o", "o.json"], ["respond", "c.json", "-o", "r.json", "--yes"]):
+        code, _, err = run(capsys, *arguments)
+        assert code == 2
+        told.append(err.splitlines()[-1])
+    assert told[0] == told[1]
+    assert "did not make this work" in told[0]
+
+
+def test_invalid_files_have_a_reason_and_nothing_more_to_want(capsys, picture):
+    data = bytearray(picture.read_bytes())
+    data[-40] ^= 1
+    _, out, _ = run(capsys, "verify", picture, "--quick")
+    assert "Why not more: " in out
+    assert "because of --quick" in out
+    picture.write_bytes(data)
+    _, out, _ = run(capsys, "verify", picture, "--quick")
+    assert "  Reason: " in out
+    assert "Why not more" not in out
+
+
+def test_a_broken_installation_is_one_line(capsys, picture, monkeypatch):
+    def torn(*_args, **_options):
+        raise ImportError("No module named 'numpy'")
+
+    monkeypatch.setattr("provenance.cli_verify.load_policy", torn)
+    code, _, err = run(capsys, "verify", picture)
+    assert code == 4
+    assert one_line(err)
+    assert "No module named 'numpy'" in err
+
+
+def test_ctrl_c_is_one_line_and_130(capsys, picture, monkeypatch):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("provenance.cli_verify.load_policy", stop)
+    code, _, err = run(capsys, "verify", picture)
+    assert code == 130
+    assert one_line(err)
+    assert "interrupted" in err

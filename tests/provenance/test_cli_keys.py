@@ -9,7 +9,7 @@ import pty
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -25,9 +25,6 @@ from provenance.errors import (
     WrongPassphraseError,
 )
 from provenance.keystore import derive_author, master_from_words, open_keystore, seal_keystore, write_keystore
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PHRASE = "correct horse"
 
@@ -46,6 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def phrase_file(tmp_path: Path) -> str:
     path = tmp_path / "passphrase"
     path.write_text(PHRASE + "\n")
+    path.chmod(0o600)
     return str(path)
 
 
@@ -291,3 +289,31 @@ def test_the_commands_run_as_a_process() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert all(command in done.stdout for command in ("new", "recover", "show", "check"))
+
+
+def test_a_passphrase_file_that_others_can_read_is_told(phrase_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(phrase_file)
+    path.chmod(0o640)
+    assert f"chmod 600 {phrase_file}" in ok("new", "--passphrase-file", phrase_file).stderr
+    assert f"chmod 600 {phrase_file}" in ok("check", "--passphrase-file", phrase_file).stderr
+    monkeypatch.setenv("SEEDPROOF_PASSPHRASE_FILE", phrase_file)
+    assert f"chmod 600 {phrase_file}" in ok("check").stderr
+    path.chmod(0o600)
+    assert ok("check").stderr == ""
+
+
+def test_asking_for_words_where_there_is_nobody_says_what_to_do(phrase_file: str) -> None:
+    ok("new", "--passphrase-file", phrase_file)
+    result = run("check", "--words", "--passphrase-file", phrase_file, stdin="")
+    assert isinstance(result.exception, UsageError)
+    assert "--words-file FILE" in str(result.exception)
+
+
+def test_help_says_where_the_keystore_is_and_has_examples_that_fit() -> None:
+    text = ok("--help").output
+    assert "SEEDPROOF_HOME" in text
+    assert "Example: seedproof keys new" in text
+    for name in ("new", "recover", "show", "check"):
+        told = ok(name, "--help").output
+        assert "SEEDPROOF_PASSPHRASE_FILE" in told
+        assert "[e.g." not in told

@@ -95,3 +95,11 @@ def test_progress_is_silent_without_a_terminal(capsys):
     line(1, 2, "steps")
     line.clear()
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_covers_what_stood_on_the_line(monkeypatch):
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    screen.write("^C")
+    fail("interrupted")
+    assert screen.getvalue() == "^C\rseedproof: interrupted\n"
