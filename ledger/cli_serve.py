@@ -108,6 +108,14 @@ T = TypeVar("T")
     metavar="ADDRESS",
     help="Reverse proxy whose X-Forwarded-For is believed; repeatable.",
 )
+@click.option(
+    "--patience",
+    type=(click.FloatRange(0.1, 3_600), click.FloatRange(0.1, 3_600), click.FloatRange(0.1, 3_600)),
+    default=(10.0, 20.0, 60.0),
+    show_default=True,
+    metavar="HEADER BODY SEND",
+    help="Seconds that a client has to send header and body, and to take the answer.",
+)
 @click.option("--verbose", is_flag=True, help="One line of journal for each request; never an address.")
 def serve(
     address: str,
@@ -116,6 +124,7 @@ def serve(
     timestamp_every: float,
     witnesses: tuple[str, ...],
     witness_keys: tuple[str, ...],
+    patience: tuple[float, float, float],
     verbose: bool,
     database: str,
     tiles: str | None,
@@ -135,7 +144,7 @@ def serve(
     """
     from ledger.server.process import announce, listen, open_settings
     from ledger.server.process import serve as run
-    from ledger.server.settings import Settings, Witness
+    from ledger.server.settings import Patience, Settings, Witness
 
     host, port = _address(address)
     _check_database(database)
@@ -155,6 +164,7 @@ def serve(
         proxies=proxies,
         authorities=authorities,
         stamp_every=timestamp_every,
+        patience=Patience(*patience),
         witnesses=tuple(Witness(url, key) for url, key in zip(witnesses, witness_keys, strict=True)),
     )
     log = open_settings(settings, create=not read_only)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from ledger.server.problems import Problem
-from ledger.server.settings import BODY_SECONDS
+from ledger.server.service import service_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,8 +36,8 @@ def require_type(request: Request, accepted: tuple[str, ...]) -> str:
     return kind
 
 
-async def read_body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> bytes:
-    """The body, of at most ``limit`` bytes, if it is whole within ``seconds``.
+async def read_body(request: Request, *, limit: int) -> bytes:
+    """The body, of at most ``limit`` bytes, if it is whole in time.
 
     Raises:
         Problem: too-large (nothing beyond the limit is kept), timeout.
@@ -48,6 +48,7 @@ async def read_body(request: Request, *, limit: int, seconds: float = BODY_SECON
         raise Problem("bad-request", "Content-Length is no number")
     if len(announced) > 15 or int(announced) > limit:  # noqa: PLR2004 - a petabyte
         raise _too_large(limit)
+    seconds = service_of(request).settings.patience.body
     message = await _receive(request, seconds)
     if not message.get("more_body"):
         data: bytes = message.get("body", b"")

@@ -3,11 +3,11 @@
 =====================  =============================================================================================
 a client that          is answered
 =====================  =============================================================================================
-says nothing           nothing; it is closed after HEADER_SECONDS (between requests: IDLE_SECONDS)
-drips its header       408 after HEADER_SECONDS in all, however many bytes came
+says nothing           nothing; it is closed after ``patience.header`` (between requests: IDLE_SECONDS)
+drips its header       408 after ``patience.header`` in all, however many bytes came
 sends a long header    431 beyond MAX_HEADER_BYTES; trailers of a chunked body count as well
-does not read          nothing more; it is cut off after SEND_SECONDS
-vanished               nothing; the kernel gives it up after SEND_SECONDS without an acknowledgement
+does not read          nothing more; it is cut off after ``patience.send``
+vanished               nothing; the kernel gives it up after ``patience.send`` without an acknowledgement
 comes as one too many  503
 =====================  =============================================================================================
 
@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ledger.server.settings import HEADER_SECONDS, MAX_HEADER_BYTES, SEND_SECONDS
+from ledger.server.settings import MAX_HEADER_BYTES
 
 if TYPE_CHECKING:
     import asyncio
+
+    from ledger.server.settings import Patience
 
 __all__ = ["BoundedConnection"]
 
@@ -41,8 +43,9 @@ _NAMES = {400: "bad-request", 408: "timeout", 431: "header-too-large", 503: "bus
 class BoundedConnection(HttpToolsProtocol):
     """See the module. ``limit_concurrency`` of uvicorn's configuration is the most connections."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, patience: Patience, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._patience = patience
         self._most = self.limit_concurrency
         self.limit_concurrency = None
         self._header_timer: asyncio.TimerHandle | None = None
@@ -61,7 +64,7 @@ class BoundedConnection(HttpToolsProtocol):
             and found.family in (socket.AF_INET, socket.AF_INET6)
             and hasattr(socket, "TCP_USER_TIMEOUT")
         ):
-            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SEND_SECONDS * 1000))
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self._patience.send * 1000))
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._most is not None and len(self.connections) > self._most:
             self._refuse(503)
@@ -119,7 +122,7 @@ class BoundedConnection(HttpToolsProtocol):
         """The client takes the answer slowly."""
         super().pause_writing()
         if self._send_timer is None:
-            self._send_timer = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+            self._send_timer = self.loop.call_later(self._patience.send, self.transport.abort)
 
     def resume_writing(self) -> None:
         """The client has taken most of what was written."""
@@ -136,7 +139,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _await_header(self) -> None:
         if self._header_timer is None:
-            self._header_timer = self.loop.call_later(HEADER_SECONDS, self._too_slow)
+            self._header_timer = self.loop.call_later(self._patience.header, self._too_slow)
 
     def _too_slow(self) -> None:
         self._header_timer = None

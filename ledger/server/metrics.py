@@ -13,7 +13,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
-    from ledger.server.service import Service
+    from collections.abc import Callable
+
+    from ledger.log import Log
 
 __all__ = ["MEDIA_TYPE", "SHARED_FOLDER", "Metrics"]
 
@@ -28,8 +30,9 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Metrics:
     """The figures of one worker; :meth:`text` has those of all."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, log: Log, waiting: Callable[[], int]) -> None:
+        self._log = log
+        self._entries_waiting = waiting
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "seedproof_http_requests", "Requests answered", ["route", "method", "status"], registry=registry
@@ -78,10 +81,9 @@ class Metrics:
         Raises:
             LedgerFault: it does not answer.
         """
-        log = self._service.log
-        self._waiting.set(self._service.waiting)
-        self._published.set(log.published().size)
-        self._size.set(log.head().size)
+        self._waiting.set(self._entries_waiting())
+        self._published.set(self._log.published().size)
+        self._size.set(self._log.head().size)
         if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         shared = CollectorRegistry()

@@ -105,7 +105,7 @@ def _config(app: object, settings: Settings, *, factory: bool = False) -> uvicor
         app,  # type: ignore[arg-type]
         factory=factory,
         loop="auto",
-        http=BoundedConnection,
+        http=functools.partial(BoundedConnection, patience=settings.patience),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -16,8 +16,9 @@ from provenance.notation import format_base64
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, subtrees, tile_width
 
 if TYPE_CHECKING:
-    from ledger.log import TreeHead
-    from ledger.server.service import Service
+    from ledger.log import Log, TreeHead
+    from ledger.server.threads import Threads
+    from ledger.server.tilecache import TileCache
 
 __all__ = ["FRESH_SECONDS", "Proofs", "format_proof"]
 
@@ -39,8 +40,10 @@ class _MissingTile(Exception):  # noqa: N818 - never leaves this module
 class Proofs:
     """The published tree as readers see it. For one event loop."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, log: Log, tiles: TileCache, threads: Threads) -> None:
+        self._log = log
+        self._tiles = tiles
+        self._threads = threads
         self._shown: TreeHead | None = None
         self._until = 0.0
         self._asking: asyncio.Task[TreeHead] | None = None
@@ -56,7 +59,7 @@ class Proofs:
         if self._shown is not None and loop.time() < self._until:
             return self._shown
         if self._asking is None:
-            self._asking = loop.create_task(self._service.run(self._service.log.published))
+            self._asking = loop.create_task(self._threads.run(self._log.published))
             self._asking.add_done_callback(self._keep)
         return await asyncio.shield(self._asking)
 
@@ -93,8 +96,7 @@ class Proofs:
         return rows[height][(first % FULL_WIDTH) >> height]
 
     async def _read(self, tile: Tile) -> None:
-        service = self._service
-        data = service.tiles.get(tile.path) or await service.run(service.log.tile, tile.path)
+        data = self._tiles.get(tile.path) or await self._threads.run(self._log.tile, tile.path)
         if data is None:
             raise LedgerFault(f"the published {tile.path} is missing")
         self._rows[tile] = subtrees(parse_tile(data, tile.width))

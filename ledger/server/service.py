@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 from ledger.server.doorkeeper import Doorkeeper, KeyRing
 from ledger.server.metrics import Metrics
 from ledger.server.proofs import Proofs
+from ledger.server.threads import Threads
 from ledger.server.tilecache import TileCache
 from provenance.errors import LedgerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
 
     from ledger.log import Log
@@ -23,12 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "service_of"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_READERS = 4
-"""Threads that read. Python runs one at a time; more would only queue for the database instead of here."""
-
 
 class Service:
     """One worker's state. ``pool`` is set while the service runs and can write."""
@@ -36,13 +27,15 @@ class Service:
     def __init__(self, settings: Settings, log: Log) -> None:
         self.settings = settings
         self.log = log
-        self.metrics = Metrics(self)
+        self.metrics = Metrics(log, lambda: self.waiting)
         self.door = Doorkeeper(write_rate=settings.write_rate, read_rate=settings.read_rate)
         self.keys = KeyRing(log.api_keys)
         self.tiles = TileCache()
-        self.proofs = Proofs(self)
+        threads = Threads()
+        self.proofs = Proofs(log, self.tiles, threads)
+        self.run = threads.run
         self._pool: Pool | None = None
-        self._readers = ThreadPoolExecutor(_READERS, "reader")
+        self._threads = threads
 
     @property
     def pool(self) -> Pool:
@@ -64,11 +57,6 @@ class Service:
         """Set or take away the pool."""
         self._pool = pool
 
-    async def run(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Call what may wait for disk or database in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: function(*args, **options))
-
     async def require_key(self, request: Request) -> None:
         """Where API keys are required: admit the request or raise the problem ``unauthorized``."""
         if not self.settings.require_api_key:
@@ -79,7 +67,7 @@ class Service:
 
     def close(self) -> None:
         """Let the threads end and close the log."""
-        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
         self.log.close()
 
 

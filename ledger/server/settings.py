@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provenance.claim import MAX_ENTRY_BYTES
@@ -11,16 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "BODY_SECONDS",
-    "HEADER_SECONDS",
     "IDLE_SECONDS",
     "MAX_BLOB_BYTES",
     "MAX_BODY_BYTES",
     "MAX_HEADER_BYTES",
     "MAX_PAGE",
     "MAX_PAGE_BYTES",
-    "SEND_SECONDS",
     "STOP_SECONDS",
+    "Patience",
     "Settings",
     "Witness",
 ]
@@ -34,17 +32,8 @@ MAX_BLOB_BYTES = 8 * 2**20
 MAX_HEADER_BYTES = 16_384
 """Request line and header fields together; a grant of 16 owners has 6 KB in hex."""
 
-HEADER_SECONDS = 10.0
-"""From the connection, or the first byte of a later request, until the header is whole."""
-
 IDLE_SECONDS = 75
 """How long a connection is kept open between requests; longer than the 60 seconds of common proxies."""
-
-BODY_SECONDS = 20.0
-"""From the header until the body is whole: 64 KB over the slowest mobile link, and 8 MB at 3.3 Mbit/s."""
-
-SEND_SECONDS = 60.0
-"""Until a client has taken the answer, up to about 16 MB of a bundle."""
 
 STOP_SECONDS = 10
 """How long requests may take to end after SIGTERM; what is accepted is logged and published whatever happens."""
@@ -54,6 +43,21 @@ MAX_PAGE = 1_000
 
 MAX_PAGE_BYTES = 4 * 2**20
 """An answer ends after the entry that crosses this; a page of the largest entries would have 64 MB."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a client has.
+
+    Attributes:
+        header: from the connection, or the first byte of a later request, until the header is whole.
+        body: from there until the body is whole: 64 KB over the slowest mobile link, 8 MB at 3.3 Mbit/s.
+        send: to take a part of the answer, or to acknowledge one; a bundle can have 16 MB.
+    """
+
+    header: float = 10.0
+    body: float = 20.0
+    send: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,4 @@ class Settings:
     authorities: tuple[str, ...] = ()
     stamp_every: float = 60.0
     witnesses: tuple[Witness, ...] = ()
+    patience: Patience = field(default_factory=Patience)
