@@ -90,15 +90,16 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
         progress(index, plan.honest, "honest repeats, wrong seeds")
         prompt, seed = plan.prompts[index % len(plan.prompts)], _seed(f"honest {index}")
         noise = gaussian(seed, shape)
-        made = _run(runtime, plan, prompt, [noise])[0]
+        made = _run(runtime, plan, prompt, seed, shape)
         integers = quantise(made, steps)
-        repeats += [cell_distance(x, integers, steps) for x in honest_repeats(runtime, plan, prompt, noise).values()]
-        others = [gaussian(_seed(f"wrong {index} {j}"), shape) for j in range(_WRONG)]
-        wrongs += [cell_distance(x, integers, steps) for x in _run(runtime, plan, prompt, others)]
+        again = honest_repeats(runtime, plan, prompt, noise, seed)
+        repeats += [cell_distance(x, integers, steps) for x in again.values()]
+        others = [_seed(f"wrong {index} {j}") for j in range(_WRONG)]
+        wrongs += [cell_distance(_run(runtime, plan, prompt, other, shape), integers, steps) for other in others]
         stored = dequantise(integers, steps)
         right.append(whitened_cosine(stored, noise, whitening))
-        back = runtime.invert(stored[None], prompt, "", steps=plan.steps, guidance=float(plan.guidance))[0]
-        inverted.append(cosine(back, noise))
+        back = runtime.invert(stored[None], prompt, "", steps=plan.steps, guidance=float(plan.guidance))
+        inverted += [] if back is None else [cosine(back[0], noise)]
     accept = max(MIN_ACCEPT, 2.0 * max(repeats))
     reject = math.sqrt(accept * min(wrongs))
     if not accept < reject:
@@ -112,7 +113,7 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
         "honest_distance": _spread(repeats),
         "wrong_distance": _spread(wrongs),
         "whitened_cosine": _spread(right),
-        "inversion_cosine": _spread(inverted),
+        "inversion_cosine": _spread(inverted) if inverted else "not available for this sampler",
         "stored_latent": _rate(runtime, latents[: plan.honest], steps),
     }
     return Calibration(
@@ -154,20 +155,33 @@ def fit_steps(runtime: Runtime, latents: Sequence[NDArray[np.float32]]) -> tuple
 
 
 def honest_repeats(
-    runtime: Runtime, plan: Plan, prompt: str, noise: NDArray[np.float32]
+    runtime: Runtime, plan: Plan, prompt: str, noise: NDArray[np.float32], seed: bytes = b""
 ) -> dict[str, NDArray[np.float32]]:
-    """The same recipe under other conditions: thread count, batch size, oneDNN off."""
+    """The same recipe under other conditions: thread count, batch size, oneDNN off.
+
+    ``seed`` is needed by stochastic samplers alone.
+    """
+
+    def run(batch: int) -> NDArray[np.float32]:
+        return runtime.sample(
+            np.stack([noise] * batch),
+            prompt,
+            "",
+            steps=plan.steps,
+            guidance=float(plan.guidance),
+            seeds=[seed] * batch if seed else [],
+        )
+
     threads = torch.get_num_threads()
     made = {}
     try:
         torch.set_num_threads(1 if threads > 1 else 2)
-        made["threads"] = _run(runtime, plan, prompt, [noise])[0]
+        made["threads"] = run(1)[0]
     finally:
         torch.set_num_threads(threads)
-    batch = np.stack([noise] * 3)
-    made["batch of 3"] = runtime.sample(batch, prompt, "", steps=plan.steps, guidance=float(plan.guidance))[1]
+    made["batch of 3"] = run(3)[1]
     with torch.backends.mkldnn.flags(enabled=False):
-        made["oneDNN off"] = _run(runtime, plan, prompt, [noise])[0]
+        made["oneDNN off"] = run(1)[0]
     return made
 
 
@@ -179,16 +193,19 @@ def _sample(
     while len(latents) < plan.pictures:
         progress(len(latents), plan.pictures, "latents for the whitening")
         prompt = plan.prompts[(len(latents) // _BATCH) % len(plan.prompts)]
-        batch = [gaussian(_seed(f"whitening {len(noises) + j}"), shape) for j in range(_BATCH)]
+        seeds = [_seed(f"whitening {len(noises) + j}") for j in range(_BATCH)]
+        batch = [gaussian(seed, shape) for seed in seeds]
         noises += batch
-        latents += list(runtime.sample(np.stack(batch), prompt, "", steps=plan.steps, guidance=float(plan.guidance)))
+        guidance = float(plan.guidance)
+        latents += list(runtime.sample(np.stack(batch), prompt, "", steps=plan.steps, guidance=guidance, seeds=seeds))
     return noises, latents
 
 
-def _run(runtime: Runtime, plan: Plan, prompt: str, noises: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    return [
-        runtime.sample(noise[None], prompt, "", steps=plan.steps, guidance=float(plan.guidance))[0] for noise in noises
-    ]
+def _run(runtime: Runtime, plan: Plan, prompt: str, seed: bytes, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    noise = gaussian(seed, shape)[None]
+    made = runtime.sample(noise, prompt, "", steps=plan.steps, guidance=float(plan.guidance), seeds=[seed])
+    latent: NDArray[np.float32] = made[0]
+    return latent
 
 
 def _pictures(runtime: Runtime, latents: NDArray[np.float32]) -> NDArray[np.float64]:

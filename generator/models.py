@@ -9,32 +9,62 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from provenance.encoding import Json, canonical, decimal_string
-from provenance.errors import InvalidError, MissingModelError
+from generator.schedulers import read_scheduler
+from provenance.display import require_plain_text
+from provenance.encoding import canonical
+from provenance.errors import InvalidError, MissingModelError, UsageError
 from provenance.hashing import Tag, tagged_hash
 from provenance.recipe import Component, Model, Scheduler
 
-__all__ = ["HOUSE_MODEL", "InstalledModel", "house_model", "native_size", "open_model", "scheduler_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "HOUSE_MODEL",
+    "InstalledModel",
+    "check_unchanged",
+    "house_model",
+    "native_size",
+    "open_model",
+    "scheduler_of",
+]
 
 HOUSE_MODEL = "house"
 """The name by which ``--model`` means the embedded model."""
 
 _MAX_FILES = 10_000
 _BLOCK = 1 << 20
-_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
+_USUAL_LATENT = 128
+"""Latent side of models that do not say any, such as Flux: 1,024 pixels."""
+
+_LIBRARIES = {"diffusers", "transformers", "generator.house.decoder_only"}
+"""Where classes may come from; anything else is code that the model brings."""
 
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model folder on this machine, with its identity and its model_index.json."""
+    """A model folder on this machine.
+
+    Attributes:
+        folder: in diffusers' layout.
+        identity: name, digest and components, as they stand in recipes.
+        pipeline_class: the class that model_index.json names.
+        index: model_index.json.
+        code: digest of the Python files that it brings and that may be run; None for models without.
+        stamp: size and time of every file when the digest was made.
+    """
 
     folder: Path
     identity: Model
     pipeline_class: str
+    index: Mapping[str, Any] = field(default_factory=dict)
+    code: bytes | None = None
+    stamp: tuple[tuple[str, int, int], ...] = ()
 
 
 def house_model() -> InstalledModel:
@@ -42,27 +72,48 @@ def house_model() -> InstalledModel:
     return open_model(HOUSE_MODEL)
 
 
-def open_model(name: str) -> InstalledModel:
-    """A model by the name ``house`` or by its folder.
+def open_model(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> InstalledModel:
+    """A model by the name ``house``, by its folder, or by its id on the hub.
 
     Raises:
-        MissingModelError: no such folder, or not in diffusers' layout.
+        MissingModelError: no such model, or not in diffusers' layout.
         InvalidError: it holds pickled weights, which can run code when they are loaded.
+        UsageError: it brings code of its own and is not trusted, or a revision of something that has none.
     """
-    folder = Path(__file__).parent / "house" / "model" if name == HOUSE_MODEL else Path(name).expanduser()
+    folder = _folder(name, revision, with_code=trust_remote_code)
     index = _read_index(folder)
     parts = sorted(part for part, value in index.items() if isinstance(value, list) and value and value[0] is not None)
+    parts = [part for part in parts if not part.startswith("_")]
     if not parts:
         raise MissingModelError(f"{folder}: model_index.json names no component")
+    code = _code(folder, index, parts)
+    if code is not None and not trust_remote_code:
+        raise UsageError(f"{name}: this model brings Python code, which is run only with --trust-remote-code")
+    stamp = _stamp(folder, parts)
     files: list[tuple[str, str]] = []
     components = []
     for part in parts:
         listing = _hash_folder(folder, part)
         files += listing
         components.append(Component(part, _digest(listing)))
-    title = str(index.get("_name_or_path") or (folder.name if name != HOUSE_MODEL else "seedproof-house"))
-    identity = Model(title[:200], _digest(sorted(files)), tuple(components))
-    return InstalledModel(folder, identity, str(index.get("_class_name", "")))
+    class_name = index.get("_class_name", "")
+    identity = Model(_title(name, folder, index), _digest(sorted(files)), tuple(components))
+    pipeline = str(class_name[-1] if isinstance(class_name, list) and class_name else class_name)
+    return InstalledModel(folder, identity, pipeline, index, code, stamp)
+
+
+def check_unchanged(model: InstalledModel) -> None:
+    """Make sure that the folder still holds what its digest was made of.
+
+    Raises:
+        MissingModelError: a file was changed, added or removed since.
+    """
+    parts = [component.name for component in model.identity.components]
+    if _stamp(model.folder, parts) == model.stamp:
+        return
+    files = [pair for part in parts for pair in _hash_folder(model.folder, part)]
+    if _digest(sorted(files)) != model.identity.digest:
+        raise MissingModelError(f"the model in {model.folder} changed while it was in use; nothing was claimed")
 
 
 def scheduler_of(model: InstalledModel) -> Scheduler:
@@ -71,28 +122,42 @@ def scheduler_of(model: InstalledModel) -> Scheduler:
     Raises:
         MissingModelError: the folder has no readable scheduler configuration.
     """
-    path = model.folder / "scheduler" / "scheduler_config.json"
+    return read_scheduler(model.folder / "scheduler" / "scheduler_config.json")
+
+
+def _folder(name: str, revision: str | None, *, with_code: bool) -> Path:
+    from generator.hub import fetch_model, is_hub_id
+
+    if name != HOUSE_MODEL and is_hub_id(name):
+        return fetch_model(name, revision, with_code=with_code)
+    if revision is not None:
+        raise UsageError(f"--revision: {name} is no model of the hub, so it has no revisions")
+    return Path(__file__).parent / "house" / "model" if name == HOUSE_MODEL else Path(name).expanduser()
+
+
+def _title(name: str, folder: Path, index: Mapping[str, Any]) -> str:
+    """A name for people: the hub's, the folder's own, or the folder's."""
+    from generator.hub import is_hub_id
+
+    own = str(index.get("_name_or_path") or "")
+    told = name if is_hub_id(name) else own if own and own[0] not in "/~.\\" else folder.resolve().name
     try:
-        config: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise MissingModelError(f"{path}: no readable scheduler configuration") from error
-    if not isinstance(config, dict):
-        raise MissingModelError(f"{path}: the scheduler configuration is no object")
-    name = str(config.pop("_class_name", ""))
-    config.pop("_diffusers_version", None)
-    return Scheduler(name, canonical(_plain(config)).decode())
+        return require_plain_text(told[:200], "model name", limit=200)
+    except InvalidError:
+        return "model without a printable name" if name != HOUSE_MODEL else "seedproof-house"
 
 
-def _plain(value: Any) -> Json:
-    if isinstance(value, float):
-        return decimal_string(value)
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    raise InvalidError(f"scheduler configuration holds a {type(value).__name__}")
+def _code(folder: Path, index: Mapping[str, Any], parts: list[str]) -> bytes | None:
+    """Digest of all Python files, for a model that needs them to be run."""
+    foreign = [part for part in parts if str(index[part][0]) not in _LIBRARIES]
+    if not foreign and not isinstance(index.get("_class_name"), list):
+        return None
+    listing = sorted(
+        (path.relative_to(folder).as_posix(), _hash_file(path)) for path in folder.rglob("*.py") if path.is_file()
+    )
+    if not listing:
+        raise MissingModelError(f"{folder}: model_index.json names code that is not there: {', '.join(foreign)}")
+    return _digest(listing)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -122,14 +187,35 @@ def _hash_folder(folder: Path, part: str) -> list[tuple[str, str]]:
             continue
         if path.suffix in _PICKLES:
             raise InvalidError(f"{path} is a pickle, which can run code; convert the model to safetensors")
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        listing.append((path.relative_to(folder).as_posix(), digest.hexdigest()))
+        listing.append((path.relative_to(folder).as_posix(), _hash_file(path)))
         if len(listing) > _MAX_FILES:
             raise MissingModelError(f"{root}: more than {_MAX_FILES} files")
     return sorted(listing)
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise MissingModelError(f"{path} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def _stamp(folder: Path, parts: list[str]) -> tuple[tuple[str, int, int], ...]:
+    """Path, size and time of change of every file of the components."""
+    found = []
+    for part in parts:
+        for path in sorted((folder / part).rglob("*")):
+            try:
+                told = path.stat()
+            except OSError:
+                continue
+            if path.is_file():
+                found.append((path.relative_to(folder).as_posix(), told.st_size, told.st_mtime_ns))
+    return tuple(found)
 
 
 def _digest(listing: list[tuple[str, str]]) -> bytes:
@@ -143,9 +229,11 @@ def native_size(folder: Path) -> int:
         MissingModelError: the folder does not say.
     """
     try:
-        denoiser = json.loads((folder / "unet" / "config.json").read_bytes())
+        denoiser = next(path for path in (folder / "unet", folder / "transformer") if path.is_dir())
+        config = json.loads((denoiser / "config.json").read_bytes())
         decoder = json.loads((folder / "vae" / "config.json").read_bytes())
         factor = decoder.get("downscale_factor") or 2 ** (len(decoder["block_out_channels"]) - 1)
-        return int(denoiser["sample_size"]) * int(factor)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        side = config.get("sample_size") or _USUAL_LATENT
+        return int(side[0] if isinstance(side, list) else side) * int(factor)
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise MissingModelError(f"{folder} does not say what size of picture it makes; pass --size") from error

@@ -49,11 +49,18 @@ class Pipeline(Protocol):
         steps: int,
         guidance: float,
         progress: Callable[[int, int], None] | None = None,
+        seeds: Sequence[bytes] = (),
     ) -> torch.Tensor:
-        """Latents of the noise's shape and dtype."""
+        """Latents of the noise's shape. ``seeds``: one for each picture, for samplers that draw further noise."""
 
-    def invert(self, latent: torch.Tensor, text: str, negative: str, *, steps: int, guidance: float) -> torch.Tensor:
-        """Noise that the sampler leads back to."""
+    @property
+    def last_draws(self) -> int:
+        """How many streams of further noise the last run took from each seed."""
+
+    def invert(
+        self, latent: torch.Tensor, text: str, negative: str, *, steps: int, guidance: float
+    ) -> torch.Tensor | None:
+        """Noise that the sampler leads back to; None for a sampler that has no way back."""
 
     def decode(self, latent: torch.Tensor) -> NDArray[np.uint8]:
         """Pixels (B, H, W, 3)."""
@@ -71,6 +78,11 @@ class FlowPipeline:
     unet: Any
     decoder: Any
     shift: float
+
+    @property
+    def last_draws(self) -> int:
+        """None: noise of stream 0 is all that this sampler uses."""
+        return 0
 
     @property
     def max_tokens(self) -> int:
@@ -100,6 +112,7 @@ class FlowPipeline:
         steps: int,
         guidance: float,
         progress: Callable[[int, int], None] | None = None,
+        seeds: Sequence[bytes] = (),  # noqa: ARG002 - this sampler draws nothing
     ) -> torch.Tensor:
         """Latents (B, C, h, w): Euler steps of the guided field from the given noise."""
         field = self._field(len(noise), text, negative, guidance)

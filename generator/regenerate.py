@@ -1,15 +1,20 @@
 """The verifier's side of the generator: decode, regenerate and invert what a recipe describes.
 
 Registered under ``seedproof.regenerators``. torch is imported when something is generated, not before: ``why_not``
-only compares digests.
+only compares digests and configurations.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.adapters import AdapterFile, adapter_file
 from generator.models import HOUSE_MODEL, InstalledModel, open_model, scheduler_of
+from generator.schedulers import kind_of
+from generator.setups import setup_of
 from provenance.errors import InvalidError, MissingModelError, UsageError
 from provenance.noise import gaussian
 
@@ -27,12 +32,15 @@ __all__ = ["DiffusersRegenerator", "open_regenerator"]
 MAX_WORK = 2**23
 """Most pixels times steps that are regenerated for a stranger's recipe (512x512 in 32); hostile ones ask for hours."""
 
+MAX_NAMED_WORK = 2**26
+"""The same for models that the user named himself (1024x1024 in 64): he knows what they cost."""
+
 MAX_STEPS = 200
 MAX_GUIDANCE = Decimal(100)
 
 
 def open_regenerator(models: Sequence[str] = ()) -> DiffusersRegenerator:
-    """A regenerator that knows the house model and the given model folders."""
+    """A regenerator that knows the house model, the given models, and the given adapter files (.safetensors)."""
     return DiffusersRegenerator((HOUSE_MODEL, *models))
 
 
@@ -40,34 +48,33 @@ class DiffusersRegenerator:
     """Implements provenance.ports.Regenerator with the models on this machine; pipelines are loaded once."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+        self._names = tuple(name for name in names if not _is_adapter(name))
+        self._adapter_paths = tuple(Path(name).expanduser() for name in names if _is_adapter(name))
         self._models: dict[bytes, InstalledModel] | None = None
-        self._pipelines: dict[tuple[bytes, str], Runtime] = {}
+        self._named: set[bytes] = set()
+        self._adapters: dict[bytes, Path] | None = None
+        self._pipelines: dict[tuple[object, ...], Runtime] = {}
 
     def why_not(self, recipe: Recipe) -> str | None:
         """None when this machine can make the picture of this recipe, else one line."""
         model = self._find(recipe)
         if model is None:
-            return f"this machine has no model {recipe.model.name!r} with digest {recipe.model.digest.hex()[:16]}..."
+            return self._why_no_model(recipe)
         if model.identity.components != recipe.model.components:
             return "the recipe names other components than the model's"
-        if scheduler_of(model) != recipe.scheduler:
-            return f"the recipe configures its scheduler {recipe.scheduler.name} in another way than the model does"
-        if recipe.steps > MAX_STEPS or recipe.width * recipe.height * recipe.steps > MAX_WORK:
-            size = f"{recipe.width}x{recipe.height}"
-            return f"regenerating {size} in {recipe.steps} steps is more than is done for a stranger"
-        if not 0 <= recipe.guidance <= MAX_GUIDANCE:
-            return f"guidance {recipe.guidance} is outside of 0 to {MAX_GUIDANCE}"
-        return None
+        try:
+            return self._why_not_sampled(recipe, model) or self._why_too_much(recipe)
+        except MissingModelError as error:
+            return str(error)
 
     def decode(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (H, W, 3), decoded in float32 whatever the sampling dtype was."""
-        pixels: NDArray[np.uint8] = self._pipeline(recipe, "float32").decode(latent[None])[0]
+        pixels: NDArray[np.uint8] = self._pipeline(recipe).decode(latent[None])[0]
         return pixels
 
     def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
         """The final latent for each seed, one by one."""
-        pipeline = self._pipeline(recipe, recipe.dtype)
+        pipeline = self._pipeline(recipe)
         made: list[NDArray[np.float32]] = []
         for seed in seeds:
             latents = pipeline.sample(
@@ -76,39 +83,96 @@ class DiffusersRegenerator:
                 prompt.negative,
                 steps=recipe.steps,
                 guidance=float(recipe.guidance),
+                seeds=[seed],
             )
             made.append(latents[0])
         return made
 
-    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The initial noise that the sampler's ODE leads back to."""
-        noise: NDArray[np.float32] = self._pipeline(recipe, recipe.dtype).invert(
+    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The initial noise that the sampler's ODE leads back to; None where it cannot be run backwards."""
+        noise = self._pipeline(recipe).invert(
             latent[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
-        )[0]
-        return noise
+        )
+        return None if noise is None else noise[0]
+
+    def _why_no_model(self, recipe: Recipe) -> str:
+        wanted = recipe.model
+        for model in (self._models or {}).values():
+            if model.identity.name == wanted.name:
+                return (
+                    f"the model {wanted.name!r} on this machine is not the recipe's, or has changed since the claim: "
+                    f"its digest is {model.identity.digest.hex()[:16]}..., not {wanted.digest.hex()[:16]}..."
+                )
+        return f"this machine has no model {wanted.name!r} with digest {wanted.digest.hex()[:16]}..."
+
+    def _why_not_sampled(self, recipe: Recipe, model: InstalledModel) -> str | None:
+        """What stands against running this model's pipeline as the recipe says."""
+        setup = recipe.setup
+        replaced = setup is not None and setup.replaced_scheduler
+        kind_of(recipe.scheduler)
+        if not replaced and scheduler_of(model) != recipe.scheduler:
+            return f"the recipe configures its scheduler {recipe.scheduler.name} in another way than the model does"
+        told = None if setup is None else replace(setup, draws=0, attached=False)
+        if setup_of(model, setup.adapters if setup else (), replaced=replaced) != told:
+            return "the recipe runs its model in another way than this program does"
+        for adapter in setup.adapters if setup else ():
+            if adapter.digest not in self._known_adapters():
+                kind = "LoRA" if adapter.kind == "lora" else "textual inversion"
+                return (
+                    f"this machine has no {kind} {adapter.name!r} with SHA-256 {adapter.digest.hex()[:16]}...; "
+                    "name its file with --model"
+                )
+        return None
+
+    def _why_too_much(self, recipe: Recipe) -> str | None:
+        limit = MAX_NAMED_WORK if recipe.model.digest in self._named else MAX_WORK
+        if recipe.steps > MAX_STEPS or recipe.width * recipe.height * recipe.steps > limit:
+            size = f"{recipe.width}x{recipe.height}"
+            return f"regenerating {size} in {recipe.steps} steps is more than is done for a stranger"
+        if not 0 <= recipe.guidance <= MAX_GUIDANCE:
+            return f"guidance {recipe.guidance} is outside of 0 to {MAX_GUIDANCE}"
+        return None
 
     def _find(self, recipe: Recipe) -> InstalledModel | None:
         if self._models is None:
             self._models = {}
             for name in self._names:
                 try:
-                    model = open_model(name)
+                    # nothing of a model is run here: code that it brings is told apart, and refused, in verify
+                    model = open_model(name, trust_remote_code=True)
                 except (MissingModelError, InvalidError):
                     if name != HOUSE_MODEL:
                         raise
                     continue
                 self._models[model.identity.digest] = model
+                if name != HOUSE_MODEL:
+                    self._named.add(model.identity.digest)
         return self._models.get(recipe.model.digest)
 
-    def _pipeline(self, recipe: Recipe, dtype: str) -> Runtime:
+    def _known_adapters(self) -> dict[bytes, Path]:
+        if self._adapters is None:
+            self._adapters = {adapter_file(path).record.digest: path for path in self._adapter_paths}
+        return self._adapters
+
+    def _pipeline(self, recipe: Recipe) -> Runtime:
         model = self._find(recipe)
         if model is None:
             raise MissingModelError(self.why_not(recipe) or "no model")
-        key = (recipe.model.digest, dtype)
+        if model.code is not None:
+            raise MissingModelError("the model runs code of its own, and a verifier runs no stranger's code")
+        setup = recipe.setup
+        adapters = setup.adapters if setup else ()
+        key = (recipe.model.digest, recipe.dtype, recipe.scheduler, adapters)
         if key not in self._pipelines:
             from generator.runtime import load_runtime
 
-            self._pipelines[key] = load_runtime(model, device="auto", dtype=dtype)
+            self._pipelines[key] = load_runtime(
+                model,
+                device="auto",
+                dtype=recipe.dtype,
+                scheduler=recipe.scheduler if setup is not None and setup.replaced_scheduler else None,
+                adapters=[AdapterFile(self._known_adapters()[each.digest], each) for each in adapters],
+            )
         pipeline = self._pipelines[key]
         try:
             shape = pipeline.latent_shape(recipe.width, recipe.height)
@@ -121,3 +185,7 @@ class DiffusersRegenerator:
                 f"the recipe truncates after {recipe.max_tokens} tokens, the model after {pipeline.max_tokens}"
             )
         return pipeline
+
+
+def _is_adapter(name: str) -> bool:
+    return name.endswith(".safetensors")

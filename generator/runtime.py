@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # read by cuBLAS when it starts; needed for determinism
 
 import torch
 
-from generator.models import scheduler_of
-from generator.pipeline import load
-from provenance.errors import EnvironmentFault, UsageError
+from generator.assembly import Assembled, assemble
+from generator.families import HOUSE_PIPELINE
+from generator.guard import no_other_randomness
+from generator.models import check_unchanged
+from provenance.errors import EnvironmentFault, NotFiniteError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from generator.adapters import AdapterFile
     from generator.models import InstalledModel
-    from generator.pipeline import Pipeline
     from provenance.recipe import Scheduler
+    from provenance.setup import Setup
 
 __all__ = ["DTYPES", "Runtime", "load_runtime"]
 
@@ -39,11 +43,18 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 class Runtime:
     """One model on one device, sampling in one dtype. All arrays are float32 with a leading batch axis."""
 
-    def __init__(self, pipeline: Pipeline, scheduler: Scheduler, device: torch.device, dtype: str) -> None:
-        self._pipeline = pipeline
+    def __init__(self, assembled: Assembled, device: torch.device, dtype: str, *, offload: bool = False) -> None:
+        self._pipeline = assembled.pipeline
         self._device = device
-        self.scheduler = scheduler
+        self._setup = assembled.setup
+        self._offload = offload
+        self.scheduler = assembled.scheduler
         self.dtype = dtype
+
+    @property
+    def setup(self) -> Setup | None:
+        """What the recipe says of the last run beyond model, scheduler and prompt; None for the house model."""
+        return None if self._setup is None else replace(self._setup, draws=self._pipeline.last_draws)
 
     @property
     def max_tokens(self) -> int:
@@ -67,25 +78,29 @@ class Runtime:
         steps: int,
         guidance: float,
         progress: Callable[[int, int], None] | None = None,
+        seeds: Sequence[bytes] = (),
     ) -> NDArray[np.float32]:
         """Latents (B, C, h, w) from initial noise of the same shape.
 
+        ``seeds``, one for each picture, give stochastic samplers the streams that they draw from.
+
         Raises:
             EnvironmentFault: the model produced NaN or infinity, or memory ran out.
+            UsageError: something drew random numbers that no seed determines.
         """
-        with _explain_memory():
+        with _explain_memory(), no_other_randomness():
             latent = self._pipeline.sample(
-                self._tensor(noise), text, negative, steps=steps, guidance=guidance, progress=progress
+                self._tensor(noise), text, negative, steps=steps, guidance=guidance, progress=progress, seeds=seeds
             )
         return self._array(latent)
 
     def invert(
         self, latent: NDArray[np.float32], text: str, negative: str, *, steps: int, guidance: float
-    ) -> NDArray[np.float32]:
-        """The noise (B, C, h, w) that the sampler's ODE leads back to."""
-        with _explain_memory():
+    ) -> NDArray[np.float32] | None:
+        """The noise (B, C, h, w) that the sampler's ODE leads back to; None for samplers that have no way back."""
+        with _explain_memory(), no_other_randomness():
             noise = self._pipeline.invert(self._tensor(latent), text, negative, steps=steps, guidance=guidance)
-        return self._array(noise)
+        return None if noise is None else self._array(noise)
 
     def decode(self, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (B, H, W, 3), decoded in float32 whatever the sampling dtype is."""
@@ -103,9 +118,19 @@ class Runtime:
             "device": f"{self._device.type} {device}",
             "dtype": self.dtype,
             "threads": str(torch.get_num_threads()),
+            "attention": _attention(self._device),
+            "flags": " ".join(self._flags()),
             "python": platform.python_version(),
             **_versions(),
         }
+
+    def _flags(self) -> list[str]:
+        found = ["deterministic"] if torch.are_deterministic_algorithms_enabled() else []
+        if self._device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+            found.append("onednn")
+        if torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32:
+            found.append("tf32")
+        return [*found, "offload"] if self._offload else found
 
     def _tensor(self, values: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(values.copy()).to(self._device, DTYPES[self.dtype])
@@ -113,33 +138,69 @@ class Runtime:
     def _array(self, values: torch.Tensor) -> NDArray[np.float32]:
         result = values.float().cpu()
         if not bool(torch.isfinite(result).all()):
-            raise EnvironmentFault("the model produced NaN or infinity; try --dtype float32 or a lower --guidance")
+            raise NotFiniteError("the model produced NaN or infinity; try --dtype float32 or a lower --guidance")
         array: NDArray[np.float32] = result.numpy()
         return array
 
 
 @cache
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("torch", "diffusers", "transformers", "numpy")}
+    return {name: version(name) for name in ("torch", "diffusers", "transformers", "tokenizers", "numpy")}
 
 
-def load_runtime(model: InstalledModel, *, device: str = "auto", dtype: str = "float32") -> Runtime:
-    """Load a model's weights; ``device`` is auto, cpu or cuda.
+def load_runtime(
+    model: InstalledModel,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    scheduler: Scheduler | None = None,
+    adapters: Sequence[AdapterFile] = (),
+    offload: bool = False,
+) -> Runtime:
+    """Load a model's weights.
+
+    Args:
+        model: an open model folder.
+        device: auto, cpu or cuda.
+        dtype: one of DTYPES, or auto: float32, but bfloat16 or float16 for large models on CUDA.
+        scheduler: replaces the model's own.
+        adapters: laid over the model, in this order.
+        offload: spare memory at the cost of time.
 
     Raises:
         UsageError: unknown device or dtype. EnvironmentFault: no CUDA here, or weights that cannot be loaded.
+        MissingModelError: also where the folder changed after its digest was made.
     """
-    if device not in ("auto", "cpu", "cuda") or dtype not in DTYPES:
+    if device not in ("auto", "cpu", "cuda") or dtype not in (*DTYPES, "auto"):
         raise UsageError(f"device {device!r} or dtype {dtype!r} is not known")
     if device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("no CUDA device on this machine; use --device cpu")
     chosen = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+    exact = dtype if dtype != "auto" else _usual_dtype(model, chosen)
     torch.use_deterministic_algorithms(mode=True)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
-    pipeline = load(model.folder, device=chosen, dtype=DTYPES[dtype])
-    return Runtime(pipeline, scheduler_of(model), chosen, dtype)
+    with _explain_memory():
+        assembled = assemble(
+            model, device=chosen, dtype=DTYPES[exact], scheduler=scheduler, adapters=adapters, offload=offload
+        )
+    check_unchanged(model)
+    return Runtime(assembled, chosen, exact, offload=offload)
+
+
+def _usual_dtype(model: InstalledModel, device: torch.device) -> str:
+    if device.type == "cpu" or model.pipeline_class == HOUSE_PIPELINE:
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def _attention(device: torch.device) -> str:
+    if device.type != "cuda":
+        return "torch sdpa"
+    cuda: Any = torch.backends.cuda
+    kinds = {"flash": cuda.flash_sdp_enabled(), "efficient": cuda.mem_efficient_sdp_enabled()}
+    return " ".join(["torch sdpa", *(name for name, on in kinds.items() if on), "math"])
 
 
 class _explain_memory:  # noqa: N801 - reads as a verb at its use
@@ -151,4 +212,4 @@ class _explain_memory:  # noqa: N801 - reads as a verb at its use
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         told = str(error) if isinstance(error, RuntimeError) else ""
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in told:
-            raise EnvironmentFault("out of memory; try a smaller --size, --dtype float16, or --device cpu") from error
+            raise EnvironmentFault("out of memory; try a smaller --size, --dtype bfloat16, or --offload") from error

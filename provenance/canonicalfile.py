@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from provenance.chunks import PNG_SIGNATURE, Chunk, png_chunks, riff_chunks
 from provenance.errors import EncodingError, LimitError
+from provenance.xmp import parse_xmp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,9 @@ _PNG_ALLOWED = frozenset({*_PNG_ONCE, b"IDAT", b"tEXt", b"zTXt", b"iTXt"})
 _WEBP_ALLOWED = frozenset({b"VP8X", b"VP8L", b"C2PA"})
 _TEXT_REFUSED = (b"raw profile type", b"xml:com.adobe.xmp")
 """Keywords of PNG text that viewers read as Exif, colour profile or XMP: they can turn or recolour the picture."""
+
+_XMP_HEAD = b"XML:com.adobe.xmp\0\0\0\0\0"
+"""Keyword, not compressed, no language, no translated keyword: how the one allowed XMP packet stands in an iTXt."""
 
 _REFUSED = {
     b"eXIf": "Exif data, which can rotate the picture",
@@ -124,7 +128,12 @@ def _plain_png(chunks: Sequence[Chunk]) -> tuple[int, int, bytes]:
     if compression or filtering:
         raise EncodingError("picture: PNG with an unknown compression or filter method")
     _check_size(width, height)
+    packets = [chunk for chunk in chunks if _is_plain_xmp(chunk)]
+    if len(packets) > 1:
+        raise EncodingError("picture: more than one XMP packet")
     for chunk in chunks:
+        if chunk in packets:
+            continue
         if chunk.kind in (b"tEXt", b"zTXt", b"iTXt") and bytes(chunk.body[:80]).lower().startswith(_TEXT_REFUSED):
             raise EncodingError("picture: PNG text that viewers read as Exif, XMP or a colour profile is not canonical")
         if chunk.kind == b"pHYs" and chunk.body[:4] != chunk.body[4:8]:
@@ -135,6 +144,17 @@ def _plain_png(chunks: Sequence[Chunk]) -> tuple[int, int, bytes]:
     pixels = [chunks[i] for i in places]
     _check_inflated(pixels, height * (3 * width + 1))
     return width, height, b"".join([PNG_SIGNATURE, *(c.whole for c in (chunks[0], *pixels, chunks[-1]))])
+
+
+def _is_plain_xmp(chunk: Chunk) -> bool:
+    """Whether this is the one XMP packet that says nothing about how to show the picture (``provenance.xmp``)."""
+    if chunk.kind != b"iTXt" or bytes(chunk.body[: len(_XMP_HEAD)]) != _XMP_HEAD:
+        return False
+    try:
+        parse_xmp(bytes(chunk.body[len(_XMP_HEAD) :]))
+    except EncodingError:
+        return False
+    return True
 
 
 def _plain_webp(chunks: Sequence[Chunk]) -> tuple[int, int, bytes]:

@@ -23,11 +23,14 @@ from PIL import Image, PngImagePlugin
 from provenance.canonicalfile import MAX_PIXELS, MAX_SIDE, PlainFile, media_type_of, read_plain
 from provenance.errors import EncodingError, EnvironmentFault, LimitError, UsageError
 from provenance.hashing import Tag, tagged_hash
+from provenance.xmp import format_xmp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+    from provenance.xmp import Xmp
 
 __all__ = [
     "MAX_PIXELS",
@@ -41,7 +44,7 @@ __all__ = [
 ]
 
 _MAX_WEBP_SIDE = 16_384
-_MAX_TEXT = 65_536
+_MAX_TEXT = 2**20
 _MAX_TEXT_KEY = 79
 
 _NO_TEXT: Mapping[str, str] = MappingProxyType({})
@@ -79,10 +82,10 @@ def pixel_digest(rgb: NDArray[np.uint8]) -> bytes:
     return tagged_hash(Tag.PIXELS, struct.pack(">II", width, height) + np.ascontiguousarray(rgb).tobytes())
 
 
-def encode_png(rgb: NDArray[np.uint8], text: Mapping[str, str] = _NO_TEXT) -> bytes:
+def encode_png(rgb: NDArray[np.uint8], text: Mapping[str, str] = _NO_TEXT, *, xmp: Xmp | None = None) -> bytes:
     """A canonical PNG of a uint8 array (height, width, 3), with ``text`` as tEXt or iTXt chunks before the pixels.
 
-    Text must be written here, before signing: a chunk added afterwards breaks the manifest's hash.
+    Text and XMP must be written here, before signing: a chunk added afterwards breaks the manifest's hash.
 
     Raises:
         UsageError: another shape or type, or text that PNG cannot hold.
@@ -98,6 +101,8 @@ def encode_png(rgb: NDArray[np.uint8], text: Mapping[str, str] = _NO_TEXT) -> by
             info.add_text(key, value)
         except UnicodeError as error:
             raise UsageError(f"PNG text {key!r}: not encodable") from error
+    if xmp is not None:
+        info.add_itxt("XML:com.adobe.xmp", format_xmp(xmp).decode())
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(rgb)).save(out, "PNG", pnginfo=info)
     return out.getvalue()

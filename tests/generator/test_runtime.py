@@ -151,7 +151,9 @@ def test_why_not_names_what_differs():
     recipe, here = made().recipe, open_regenerator()
     assert here.why_not(recipe) is None
     other = replace(recipe, model=replace(recipe.model, digest=bytes(32)))
-    assert "no model" in here.why_not(other)
+    assert "changed since the claim" in here.why_not(other)
+    strange = replace(recipe, model=replace(recipe.model, digest=bytes(32), name="another"))
+    assert "no model" in here.why_not(strange)
     parts = replace(recipe, model=replace(recipe.model, components=recipe.model.components[:1]))
     assert "components" in here.why_not(parts)
     assert "scheduler" in here.why_not(replace(recipe, scheduler=Scheduler("DDIMScheduler", "{}")))
