@@ -1,6 +1,11 @@
-"""Property tests judge results, not this machine's speed today."""
+"""What all tests share: settings of the property tests, and a real PostgreSQL for those that ask for one."""
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
+
+# Property tests judge results, not this machine's speed today.
 settings.register_profile("seedproof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("seedproof")
