@@ -1,4 +1,4 @@
-"""What every ledger must do, run against every backend. A new backend joins by one more entry in BACKENDS."""
+"""What every ledger must do, run against every backend of conftest.py."""
 
 import threading
 
@@ -10,20 +10,6 @@ from provenance.claim import Entry, claim_id, format_entry, parse_entry
 from provenance.errors import ForgedError, InvalidError, LedgerFault, SeedproofError, UnsupportedVersionError
 from provenance.receipt import check_receipt, parse_receipt
 from tests.support.entries import make_claim, make_entry
-
-BACKENDS = {"sqlite": lambda folder: str(folder / "ledger.db")}
-
-
-@pytest.fixture(params=BACKENDS)
-def location(request, tmp_path):
-    return BACKENDS[request.param](tmp_path)
-
-
-@pytest.fixture
-def ledger(location):
-    opened = open_ledger(location, create=True)
-    yield opened
-    opened.close()
 
 
 def check(ledger, logged):
@@ -51,11 +37,11 @@ def test_a_receipt_of_an_older_tree_holds_for_ever(ledger):
     assert check_receipt(parse_receipt(old), first.entry, [key]).size == 1
 
 
-def test_it_survives_reopening(location, ledger):
+def test_it_survives_reopening(backend, ledger):
     logged = [ledger.submit(make_entry(i, authors=["ann"])) for i in range(3)]
     key = ledger.verifier_key
     ledger.close()
-    again = open_ledger(location, create=False)
+    again = backend.open()
     try:
         assert again.verifier_key == key
         assert again.submit(make_entry(1)).index == 3  # without the author it is another claim
@@ -137,11 +123,16 @@ def test_there_is_no_receipt_for_what_is_not_logged(ledger):
             ledger.receipt(index)
 
 
-def test_a_missing_ledger_is_not_made_by_opening_it(tmp_path):
-    for location in (str(tmp_path / "none.db"), str(tmp_path / "no" / "folder.db")):
+def test_a_missing_ledger_is_not_made_by_opening_it(backend, tmp_path):
+    with pytest.raises(LedgerFault, match="there is no ledger"):
+        backend.open()
+    if backend.kind == "sqlite":
         with pytest.raises(LedgerFault, match="there is no ledger"):
-            open_ledger(location, create=False)
+            open_ledger(str(tmp_path / "no" / "folder.db"), create=False)
     assert not list(tmp_path.glob("*.db*"))
+    made = backend.open(create=True)
+    assert made.submit(make_entry(1)).index == 0
+    made.close()
 
 
 def test_threads_share_one_ledger(ledger):
