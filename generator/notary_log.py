@@ -1,0 +1,80 @@
+"""What a notary asks of a log, behind the port: claims in order, blobs, and what stands there about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from provenance.entry import check_any, parse_any
+from provenance.errors import InvalidError, UnsupportedVersionError
+from provenance.followup import FollowUp
+from provenance.followup_body import Attestation, KeyRevocation
+from provenance.ports import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provenance.entry import AnyEntry
+    from provenance.ports import LoggedEntry
+
+__all__ = ["Library", "attestation_in", "attested_at", "claims_after", "key_revoked_at", "origin_of"]
+
+_MAX_FOLLOW_UPS = 5_000
+"""Of a flood of follow-ups only the first are looked at; a log takes no second attestation anyway."""
+
+
+class Library(Ledger, Protocol):
+    """A log whose service also keeps what authors publish beside it."""
+
+    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
+        """The recipe or latent of this digest, unchecked; None when it is not published."""
+
+
+def origin_of(ledger: Ledger) -> str:
+    """The log's name."""
+    return ledger.verifier_key.partition("+")[0]
+
+
+def claims_after(ledger: Ledger, after: int) -> Iterator[LoggedEntry]:
+    """Every claim beyond the index ``after``, in log order, as far as the log goes."""
+    while found := ledger.search(after=after):
+        yield from found
+        after = found[-1].index
+
+
+def attested_at(ledger: Ledger, claim_id: bytes, notary: bytes) -> int | None:
+    """Index of this notary's attestation of the claim, if the log shows one."""
+    for index, entry in _follow_ups(ledger, claim_id):
+        body = attestation_in(entry)
+        if body is not None and body.notary == notary:
+            return index
+    return None
+
+
+def key_revoked_at(ledger: Ledger, key: bytes) -> int | None:
+    """Index at which the key was revoked in this log, if it was."""
+    origin = origin_of(ledger)
+    for index, entry in _follow_ups(ledger, key):
+        body = entry.content.body if isinstance(entry.content, FollowUp) else None
+        if isinstance(body, KeyRevocation) and body.log == origin:
+            return index
+    return None
+
+
+def attestation_in(entry: AnyEntry) -> Attestation | None:
+    """The attestation that an entry is, if it is one."""
+    body = entry.content.body if isinstance(entry.content, FollowUp) else None
+    return body if isinstance(body, Attestation) else None
+
+
+def _follow_ups(ledger: Ledger, subject: bytes) -> Iterator[tuple[int, AnyEntry]]:
+    """Index and entry of follow-ups whose proofs hold, of the kinds that are known here."""
+    after, seen = -1, 0
+    while seen < _MAX_FOLLOW_UPS and (found := ledger.follow_ups(subject, after=after)):
+        for logged in found:
+            try:
+                entry = parse_any(logged.entry)
+                check_any(entry, second_opinion=False)
+            except (InvalidError, UnsupportedVersionError):
+                continue
+            yield logged.index, entry
+        after, seen = found[-1].index, seen + len(found)
