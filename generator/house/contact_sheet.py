@@ -1,12 +1,12 @@
-"""Pictures of how the model does: prompts by seeds as a contact sheet, and the losses of both trainings.
+"""Pictures of how the model does: prompts by seeds as a contact sheet, and the losses of the trainings.
 
-``python -m generator.house.contact_sheet --sheet docs/house-model.png --curves docs/house-model-training.png``
+``python -m generator.house.contact_sheet --model build/house2/export --sheet sheet.png --curves curves.png``
 """
 
 from __future__ import annotations
 
 import argparse
-import re
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,57 +15,52 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from generator.house.prompts import SHEET
 from generator.pipeline import FlowPipeline, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["PROMPTS", "SEEDS", "contact_sheet", "curves"]
+
 mpl.use("agg")
 
-PROMPTS = (
-    "snowy mountains at sunset with a large sun",
-    "a mountain lake at dawn",
-    "the sea at night with a full moon",
-    "a tropical beach with palm trees by day",
-    "an autumn forest in the morning",
-    "a snowy pine forest on a cloudy day",
-    "desert dunes at dusk with stars",
-    "a city skyline at night",
-    "green hills by day with fluffy clouds",
-    "a lavender field at sunset",
-    "a red hot air balloon over a meadow by day",
-    "a lighthouse by the sea in the evening",
-)
+PROMPTS = tuple(prompt for prompt, _ in SHEET)
 SEEDS = 8
 STEPS, GUIDANCE = 12, 2.0
 _EDGE, _GAP, _CAPTION = 128, 4, 20
 
 
-def contact_sheet(pipeline: FlowPipeline, prompts: Sequence[str], seeds: int) -> Image.Image:
+def contact_sheet(
+    pipeline: FlowPipeline, prompts: Sequence[tuple[str, str]], seeds: int, guidance: float = GUIDANCE
+) -> Image.Image:
     """One row for each prompt with its caption above, one column for each seed; the seeds are the same in all rows."""
     channels, height, width = pipeline.latent_shape(_EDGE, _EDGE)
     noise = np.stack([np.random.default_rng(seed).standard_normal((channels, height, width)) for seed in range(seeds)])
     row = _EDGE + _CAPTION + _GAP
     sheet = Image.new("RGB", (seeds * (_EDGE + _GAP) + _GAP, len(prompts) * row), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for place, prompt in enumerate(prompts):
-        latent = pipeline.sample(torch.from_numpy(noise).float(), prompt, "", steps=STEPS, guidance=GUIDANCE)
-        pen.text((_GAP, place * row + 1), prompt, fill="black", font=font)
+    for place, (prompt, title) in enumerate(prompts):
+        latent = pipeline.sample(torch.from_numpy(noise).float(), prompt, "", steps=STEPS, guidance=guidance)
+        pen.text((_GAP, place * row + 1), title or prompt, fill="black", font=font)
         for column, picture in enumerate(pipeline.decode(latent)):
             sheet.paste(Image.fromarray(picture), (_GAP + column * (_EDGE + _GAP), place * row + _CAPTION))
     return sheet
 
 
-def curves(logs: Sequence[tuple[Path, str]], target: Path) -> None:
-    """Plot the numbers after ``name`` against the steps of each (log, name)."""
+def curves(logs: Sequence[tuple[Path, tuple[str, ...]]], target: Path) -> None:
+    """Plot the named numbers of each log of JSON lines against the step."""
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, len(logs), figsize=(9.0, 3.2))
-    for axis, (path, name) in zip(np.atleast_1d(axes), logs, strict=True):
-        found = re.findall(rf"step (\d+) .*{name} ([\d.]+)", path.read_text())
-        axis.plot([int(step) for step, _ in found], [float(value) for _, value in found])
-        axis.set(xlabel="step", ylabel=name, title=path.stem, xscale="log", yscale="log")
+    figure, axes = plt.subplots(1, len(logs), figsize=(4.5 * len(logs), 3.2))
+    for axis, (path, names) in zip(np.atleast_1d(axes), logs, strict=True):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for name in names:
+            found = [(line["step"], line[name]) for line in lines if name in line and line["step"] > 0]
+            axis.plot([step for step, _ in found], [value for _, value in found], label=name)
+        axis.set(xlabel="step", title=path.stem, xscale="log", yscale="log")
         axis.grid(visible=True, which="both", alpha=0.3)
+        axis.legend()
     figure.tight_layout()
     figure.savefig(target, dpi=100)
 
@@ -76,12 +71,18 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path(__file__).with_name("model"))
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--curves", type=Path)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--threads", type=int, default=0)
     chosen = parser.parse_args()
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
     if chosen.sheet:
         pipeline = load(chosen.model, device=torch.device("cpu"), dtype=torch.float32)
-        contact_sheet(pipeline, PROMPTS, SEEDS).save(chosen.sheet, optimize=True)
+        contact_sheet(pipeline, SHEET, chosen.seeds, chosen.guidance).save(chosen.sheet, optimize=True)
     if chosen.curves:
-        logs = [(chosen.model / "autoencoder.log", "l1"), (chosen.model / "denoiser.log", "loss")]
+        logs: list[tuple[Path, tuple[str, ...]]] = [(chosen.model / "autoencoder.jsonl", ("l1",))]
+        logs.append((chosen.model / "denoiser.jsonl", ("loss", "held_out")))
         curves(logs, chosen.curves)
 
 
