@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from provenance.merkle import Nodes
     from provenance.note import VerifierKey
 
-__all__ = ["LOG_PREFIX", "TiledLog"]
+__all__ = ["LOG_PREFIX", "MissingTileFault", "TiledLog"]
 
 LOG_PREFIX = "/log/"
 """Where a service has its tiles and its checkpoint."""
@@ -40,6 +40,10 @@ LOG_PREFIX = "/log/"
 _KEPT_TILES = 1_024
 _NOT_FOUND = (404, 410)
 _OK = 200
+
+
+class MissingTileFault(LedgerFault):
+    """A tile that a signed checkpoint needs is not served: lost, or kept back."""
 
 
 class TiledLog:
@@ -54,6 +58,11 @@ class TiledLog:
     def location(self) -> str:
         """The service's address."""
         return self._transport.base
+
+    @property
+    def transport(self) -> Transport:
+        """How the service is asked."""
+        return self._transport
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
@@ -123,7 +132,7 @@ class TiledLog:
             return data
         whole = None if tile.width == FULL_WIDTH else self._fetch(tile.full.path, limit)
         if whole is None:
-            raise LedgerFault(f"ledger {self.location}: {tile.path} is missing, though a checkpoint needs it")
+            raise MissingTileFault(f"ledger {self.location}: {tile.path} is missing, though a checkpoint needs it")
         return self._cut(whole, tile)
 
     def _cut(self, whole: bytes, tile: Tile) -> bytes:
