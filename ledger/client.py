@@ -156,6 +156,29 @@ class RemoteLedger:
             "/v1/follow-ups", {"subject": subject}, after, lambda e: e.kind != "claim" and e.subject == subject
         )
 
+    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
+        """The recipe or latent of this digest, whose content is for the caller to check; None where none is published.
+
+        Raises:
+            LedgerFault: it has more than ``limit`` bytes, or the service is away.
+        """
+        answer = self._transport.request("GET", f"/v1/blobs/{digest.hex()}", limit=max(limit, wire.MAX_ANSWER_BYTES))
+        if answer.status in _NOT_FOUND:
+            return None
+        self._raise_for(answer, "blob")
+        return answer.body
+
+    def put_blob(self, digest: bytes, data: bytes, grant: bytes, *, media_type: str) -> None:
+        """Publish a recipe (application/json) or stored latent (application/octet-stream) under its owners' grant.
+
+        Raises:
+            InvalidError: the service refuses it. LedgerFault: it is away.
+        """
+        headers = self._headers() | {"Content-Type": media_type, "Seedproof-Grant": grant.hex()}
+        path = f"/v1/blobs/{digest.hex()}"
+        answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
+        self._raise_for(answer, _SUBMISSION)
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
