@@ -66,8 +66,8 @@ def seedproof() -> None:  # click wants the backspace character itself
     \b
     Start here:
       seedproof keys new
-      seedproof create "snowy mountains at sunset" -o hills.png
-      seedproof verify hills.png
+      seedproof create "a lavender field at sunset" -o lavender.png
+      seedproof verify lavender.png
     """
 
 

@@ -234,7 +234,7 @@ def _invert(
     log2 = max(log2_false_accept(c, d), -float(d))
     return (
         {"inversion_cosine": round(c, 6), "inversion_false_accept_log2": round(log2, 1)},
-        f"inverted to its noise with cosine {c:.3f}; a wrong seed does as well with probability 2^{log2:.0f}",
+        f"inverted to its noise with cosine {c:.3f}; a wrong seed does as well with probability 2^{log2:.0f} at most",
     )
 
 

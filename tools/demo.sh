@@ -7,6 +7,6 @@ export SEEDPROOF_HOME="$folder/home"
 say() { printf '\n$ %s\n' "$*"; "$@"; }
 
 [ -e "$SEEDPROOF_HOME/data/keystore.json" ] || say seedproof keys new --no-passphrase --name "Demo author"
-say seedproof create "snowy mountains at sunset" -o "$folder/hills.png" --force
-say seedproof verify "$folder/hills.png" --ledger "$SEEDPROOF_HOME/data/ledger.db"
-printf '\nThe picture: %s\n' "$folder/hills.png"
+say seedproof create "a lavender field at sunset" -o "$folder/lavender.png" --force
+say seedproof verify "$folder/lavender.png" --ledger "$SEEDPROOF_HOME/data/ledger.db"
+printf '\nThe picture: %s\n' "$folder/lavender.png"
