@@ -243,7 +243,7 @@ def _beside(database: str) -> str | None:
 def _check_database(database: str) -> None:
     """No password in the arguments: every user of the machine can read them."""
     credentials, at, _ = database.partition("://")[2].partition("@")
-    if at and ":" in credentials:
+    if at and credentials.partition(":")[2]:
         raise UsageError("--database: no password in the address, others could read it there; put it into ~/.pgpass")
 
 
