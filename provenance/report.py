@@ -58,7 +58,10 @@ STATEMENTS = {
     Verdict.CLAIMED: (
         "The author knows the secret behind a seed, but nothing shown here links that seed to this picture."
     ),
-    Verdict.DISPUTED: "The claim was revoked, or an older authentic claim stands against it.",
+    Verdict.DISPUTED: (
+        "The log speaks against the claim: it was revoked, a key that signed it is said to be stolen, or an older "
+        "authentic claim stands against it."
+    ),
     Verdict.INVALID: "Something that should hold does not: the file was changed, or the claim is false.",
     Verdict.UNPROVED: (
         "No active authorship assertion in this file. One may have been stripped: this proves nothing either way."

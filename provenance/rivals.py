@@ -7,6 +7,7 @@ is a *twin*: the same secret, recipe and latent, so that regenerating the one re
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.attested import check_attestations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from provenance.policy import Policy
     from provenance.ports import Ledger
 
-__all__ = ["find_rivals", "weigh_rivals"]
+__all__ = ["Rivalry", "find_rivals", "weigh_rivals"]
 
 MAX_RIVALS = 8
 """Older rivals that are looked at closely; they cost a history each."""
@@ -47,24 +48,38 @@ def find_rivals(claim: Claim, ledger: Ledger) -> tuple[list[Indexed], int]:
     return [rivals[index] for index in sorted(rivals)], len(siblings)
 
 
-def weigh_rivals(claim: Claim, older: list[Indexed], ledger: Ledger, policy: Policy) -> tuple[str, str, str]:
-    """What older rivals mean: a remark, a dispute if this picture is found authentic, and a dispute in any case."""
+@dataclass(frozen=True)
+class Rivalry:
+    """What older rivals mean: ``remark`` for people, and why the claim is disputed, in any case or if authentic."""
+
+    remark: str = ""
+    disputed: str = ""
+    disputed_if_authentic: str = ""
+
+
+def weigh_rivals(claim: Claim, older: list[Indexed], ledger: Ledger, policy: Policy) -> Rivalry:
+    """Look closely at the oldest of the ``older`` rivals.
+
+    Raises:
+        LedgerFault: the log does not prove what it says of them.
+    """
     if not older:
-        return "", "", ""
+        return Rivalry()
     remark = f"an older claim over the same picture stands at entry {older[0].index}; verify its picture and compare"
     twin = attested = ""
     for item in older[:MAX_RIVALS]:
         confirm(ledger, item)
         other = item.entry.claim
         history = read_history(item.entry.id, ledger, notaries=[trust.key for trust in policy.notaries])
-        if other is None or history is None:
+        if other is None or history is None or _yields(other, claim, history.ownership):
             continue
+        where = f"entry {item.index} of {history.log} is an older claim over the same"
         data = [found.entry.data for found in history.ownership.attestations]
         if not attested and check_attestations(data, other, policy).holds:
-            attested = f"an older claim over the same picture, entry {item.index}, is attested by trusted notaries"
-        if not twin and _is_twin(other, claim) and not _yields(other, claim, history.ownership):
-            twin = f"entry {item.index} is an older claim over the same work, under the same secret, by another owner"
-    return remark, twin, attested
+            attested = f"{where} picture, and notaries whom the policy trusts have regenerated it"
+        if not twin and _is_twin(other, claim):
+            twin = f"{where} work, under the same secret, by another owner"
+    return Rivalry(remark, attested, twin)
 
 
 def _is_twin(a: Claim, b: Claim) -> bool:
@@ -73,8 +88,10 @@ def _is_twin(a: Claim, b: Claim) -> bool:
 
 
 def _yields(older: Claim, claim: Claim, ownership: Ownership) -> bool:
-    """Whether an older twin is the same people's claim, made anew: with other terms, or now under their names."""
-    return not ownership.chain and older.authors in ((), claim.authors)
+    """Whether an older claim is the same people's, never sold: the work was claimed anew, say with other terms."""
+    if ownership.transferred:
+        return False
+    return older.authors == claim.authors if older.authors else _is_twin(older, claim)
 
 
 def _shares_work(a: Claim, b: Claim) -> bool:

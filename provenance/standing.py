@@ -14,7 +14,7 @@ from provenance.history import History, read_history
 from provenance.ownership import revocation_reason
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.report import Check, Status
-from provenance.rivals import find_rivals, weigh_rivals
+from provenance.rivals import Rivalry, find_rivals, weigh_rivals
 from provenance.timeevidence import check_timestamps
 
 if TYPE_CHECKING:
@@ -37,17 +37,16 @@ class Standing:
 
     Attributes:
         disputed: why the claim is disputed whatever else holds, or "".
-        disputed_if_authentic: why it is disputed if this verifier finds the picture authentic, or "": an older claim
-            over the very same work, so that what is found out about one is found out about both.
+        rivalry: what older claims over the same picture mean.
         history: what the log has about the claim, if it was asked and has it.
         attestations: those that count in that log, canonical entries.
     """
 
     check: Check
     disputed: str = ""
-    disputed_if_authentic: str = ""
+    rivalry: Rivalry = field(default_factory=Rivalry)
     history: History | None = None
-    attestations: tuple[bytes, ...] = field(default=())
+    attestations: tuple[bytes, ...] = ()
 
 
 def check_logged(
@@ -117,19 +116,20 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, requi
     owned, figures_owned = _describe(history)
     figures |= figures_owned
     older = [item for item in rivals if item.index < history.claim.index]
-    rivalry, twin, attested = weigh_rivals(entry.claim, older, ledger, policy)
+    rivalry = weigh_rivals(entry.claim, older, ledger, policy)
+    remark = rivalry.disputed or rivalry.remark
     if older:
         figures["oldest_rival"] = older[0].index
     elif rivals:
-        rivalry = f"{len(rivals)} later claims over the same picture; this one is first"
-    disputed = "; ".join(filter(None, (_grievance(history.ownership), attested)))
-    text = "; ".join(filter(None, (disputed or owned, rivalry))) or (
+        remark = f"{len(rivals)} later claims over the same picture; this one is first"
+    disputed = _grievance(history.ownership)
+    text = "; ".join(filter(None, (disputed or owned, remark))) or (
         f"no other claim over the same pixels or latent in {ledger.location}, never transferred or revoked"
     )
     calm = not (disputed or rivals) and history.complete
     attestations = tuple(item.entry.data for item in history.ownership.attestations)
     check = Check(11, Status.PASS if calm else Status.WARN, text, figures)
-    return Standing(check, disputed, twin, history, attestations)
+    return Standing(check, disputed, rivalry, history, attestations)
 
 
 def check_lineage(claim: Claim) -> Check:

@@ -143,7 +143,7 @@ def verify(data: bytes, request: Request) -> Report:
     )
     checks.extend((logged, standing.check, check_lineage(claim)))
     verdict, reason = _decide(checks, links, subject, attested)
-    verdict, reason = _dispute(verdict, reason, standing)
+    verdict, reason = _dispute(verdict, reason, logged, standing)
     return Report(verdict, reason, claim_id(claim), claim.authors, tuple(checks))
 
 
@@ -230,15 +230,20 @@ def _made_elsewhere(subject: Subject) -> str | None:
     return None
 
 
-def _dispute(verdict: Verdict, reason: str, standing: Standing) -> tuple[Verdict, str]:
+def _dispute(verdict: Verdict, reason: str, logged: Check, standing: Standing) -> tuple[Verdict, str]:
     """The verdict once the log's word about the claim is heard. What is invalid stays so."""
     if verdict is Verdict.INVALID:
         return verdict, reason
     if standing.disputed:
         return Verdict.DISPUTED, standing.disputed
-    if standing.disputed_if_authentic and verdict is Verdict.AUTHENTIC:
-        return Verdict.DISPUTED, standing.disputed_if_authentic
-    return verdict, reason
+    older = standing.rivalry.disputed_if_authentic if verdict is Verdict.AUTHENTIC else ""
+    older = older or standing.rivalry.disputed
+    if not older:
+        return verdict, reason
+    log = logged.figures.get("log")
+    if standing.history is not None and log not in (None, standing.history.log):
+        older += f"; this file's receipt is from {log}, and between logs only independent timestamps say what was first"
+    return Verdict.DISPUTED, older
 
 
 def _decide(

@@ -41,8 +41,19 @@ def recipe(nonce, who):
     )
 
 
-def make_work(number=0, *, who=None, author_of=None, anonymous=False, webp=False, log=None, title="hills.png"):
-    """Bytes of a signed picture; with ``log`` its claim is logged there and the receipt is inside.
+def make_work(
+    number=0,
+    *,
+    who=None,
+    author_of=None,
+    anonymous=False,
+    webp=False,
+    log=None,
+    title="hills.png",
+    terms=None,
+    staple=lambda receipt: receipt,
+):
+    """Bytes of a signed picture; with ``log`` its claim is logged there and the receipt, as ``staple`` has it, is inside.
 
     ``author_of``: the master whose author key claims it, when that is another one.
     """
@@ -61,7 +72,7 @@ def make_work(number=0, *, who=None, author_of=None, anonymous=False, webp=False
         recipe=made,
         integers=integers,
         rgb=rgb,
-        terms=Terms(),
+        terms=terms or Terms(),
     )
     entry = prove_claim(claim, secret, () if anonymous else (author_secret,))
     receipt = None
@@ -70,7 +81,7 @@ def make_work(number=0, *, who=None, author_of=None, anonymous=False, webp=False
         from provenance.claim import format_entry
 
         logged, receipt = submit_claim(log, format_entry(entry))
-        entry = parse_entry(logged.entry)
+        entry, receipt = parse_entry(logged.entry), staple(receipt)
     return wrap(
         encode_webp(rgb) if webp else encode_png(rgb),
         "image/webp" if webp else "image/png",
