@@ -4,7 +4,12 @@ set -eu
 folder=$1
 mkdir -p "$folder"
 export SEEDPROOF_HOME="$folder/home"
-say() { printf '\n$ %s\n' "$*"; "$@"; }
+say() {
+    printf '\n$'
+    for word in "$@"; do case $word in *" "*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac; done
+    printf '\n'
+    "$@"
+}
 
 [ -e "$SEEDPROOF_HOME/data/keystore.json" ] || say seedproof keys new --no-passphrase --name "Demo author"
 say seedproof create "a lavender field at sunset" -o "$folder/lavender.png" --force
