@@ -37,6 +37,7 @@ _TITLES = {
     431: ("Request Header Fields Too Large", f"the header may have at most {MAX_HEADER_BYTES} bytes"),
     503: ("Service Unavailable", "too many connections; try again in a moment"),
 }
+_VERSIONS = ("1.0", "1.1")
 _NAMES = {400: "bad-request", 408: "timeout", 431: "header-too-large", 503: "busy"}
 
 
@@ -104,6 +105,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The header is whole; the application begins."""
+        if self.parser.get_http_version() not in _VERSIONS:
+            raise ValueError("another version of HTTP")  # the parser fails, and uvicorn calls send_400_response
         self._unparsed = 0
         self._answering = True
         self._cancel_header_timer()
@@ -132,7 +135,6 @@ class BoundedConnection(HttpToolsProtocol):
             self._send_timer = None
 
     def _count(self, size: int) -> None:
-        """An exception here makes the parser fail, and uvicorn call ``send_400_response``."""
         self._header_bytes += size
         if self._header_bytes > MAX_HEADER_BYTES:
             raise ValueError("the header is too long")
