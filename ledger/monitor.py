@@ -18,15 +18,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ledger.contradiction import InconsistencyError, keep_evidence
 from ledger.edge import Edge
 from ledger.stampcheck import check_stamps
 from ledger.tiled import MissingTileFault
 from provenance import merkle
 from provenance.cosignature import open_cosignatures
-from provenance.encoding import canonical
 from provenance.entry import check_any, check_beside, needs_owner, parse_any
 from provenance.errors import EnvironmentFault, InvalidError
-from provenance.files import write_atomic
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, bundles_of, tile_width
 
 if TYPE_CHECKING:
@@ -35,17 +34,12 @@ if TYPE_CHECKING:
     from ledger.monitorstate import Kept, MonitorState
     from ledger.tiled import TiledLog
     from provenance.checkpoint import Checkpoint
-    from provenance.encoding import Json
     from provenance.entry import AnyEntry
     from provenance.note import VerifierKey
 
 __all__ = ["InconsistencyError", "Monitor", "Round"]
 
 _KEPT_CLAIMS = 4_096
-
-
-class InconsistencyError(InvalidError):
-    """A log that contradicts itself or lacks what it signed. It does not prove who changed it, unless its key did."""
 
 
 @dataclass(frozen=True)
@@ -135,15 +129,7 @@ class Monitor:
         return True
 
     def _keep_evidence(self, kept: Kept, checkpoint: Checkpoint) -> str:
-        path = self._state.path.with_name(f"{self._state.path.name}.evidence-{checkpoint.root.hex()[:16]}.json")
-        document: dict[str, Json] = {
-            "kind": "evidence",
-            "v": 1,
-            "keys": [key.format() for key in self._tiled.keys],
-            "checkpoints": [kept.note.decode(), checkpoint.note.decode()],
-        }
-        write_atomic(path, canonical(document))
-        return f"both signed checkpoints are in {path}"
+        return keep_evidence(self._state.path, self._tiled.keys, kept.note, checkpoint)
 
     # --- 3 and 4: entries and tiles ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ledger import evidence, lookup, publication
 from ledger.beside import Beside
 from ledger.database import database_faults, reading, stored_data, writing
 from ledger.newest import check_not_older, remember_newest
-from ledger.receipts import make_log_receipt
+from ledger.receipts import ReceiptMaker
 from ledger.sequencer import State, TreeHead, append, current_state
 from ledger.tree import StoredTree
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
@@ -60,6 +60,7 @@ class Log(Beside):
         self._newest = newest
         self._state = state
         self._cache = cache
+        self._receipts = ReceiptMaker(keys)
         self._appending, self._publishing = Lock(), Lock()
 
     @property
@@ -114,7 +115,7 @@ class Log(Beside):
                 state = current_state(connection, self._keys, known, lock=True)
                 outcomes, state = append(connection, self._signers, state, batch)
             self._state = state
-        if state.head is not known.head:
+        if state.head is not known.head and self._store is None:
             remember_newest(self._newest, state.head.note)
         return outcomes
 
@@ -173,7 +174,7 @@ class Log(Beside):
         with self._reading() as (connection, state):
             self._check_index(index, state)
             tree = StoredTree(connection, state.edge, self._cache)
-            return make_log_receipt(connection, tree, index, self._shown(connection, state), self._keys)
+            return self._receipts.make(connection, tree, index, state.head, served=self._store is not None)
 
     def consistency(self, old: int, size: int) -> list[bytes]:
         """The RFC 6962 consistency path between two sizes of this log, for witnesses: empty from 0 and from ``size``.
@@ -303,6 +304,7 @@ class Log(Beside):
             self._store.put_checkpoint(shown.note)
             with writing(self._engine) as connection:
                 publication.record_published(connection, shown)
+            remember_newest(self._newest, shown.note)
             publication.remove_partial(self._store, start, head.size)
             return shown
 

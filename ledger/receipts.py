@@ -1,32 +1,46 @@
-"""Receipts out of a log: inclusion in a checkpoint that everybody can see, with what others have signed about it."""
+"""Receipts out of a log: inclusion in a checkpoint that everybody can see, with what others have signed about it.
+
+Most receipts take one statement: the entry, the head, the published checkpoint, and whether there is more to fetch.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import text
 
 from ledger.database import stored_data
 from ledger.evidence import checkpoint_for
 from ledger.lookup import entry_at
-from ledger.models import Leaf, prefix
+from ledger.models import prefix
+from ledger.sequencer import TreeHead, check_stored_leaf
 from ledger.timestamping import MAX_STORED_TOKEN
+from provenance.checkpoint import open_checkpoint
 from provenance.entry import parse_any
 from provenance.errors import LedgerFault
-from provenance.receipt import MAX_ATTESTATION_BYTES, MAX_ATTESTATIONS, check_receipt, format_receipt, make_receipt
+from provenance.merkle import check_inclusion, leaf_hash
+from provenance.receipt import MAX_ATTESTATION_BYTES, MAX_ATTESTATIONS, Receipt, format_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
-    from ledger.sequencer import TreeHead
     from ledger.tree import StoredTree
-    from provenance.checkpoint import VerifierKey
+    from provenance.checkpoint import Checkpoint, VerifierKey
 
-__all__ = ["NotPublishedFault", "make_log_receipt"]
+__all__ = ["NotPublishedFault", "ReceiptMaker"]
 
-_LOOKED_AT = 32
+_NOTES = 64
+_ATTESTED = text(
+    "SELECT leaf_index FROM leaves WHERE subject = :subject AND kind = 'attestation' ORDER BY leaf_index LIMIT 32"
+)
+_FACTS = text("""
+    SELECT l.entry, l.leaf_hash, l.entry_id, p.size, p.root, p.note,
+           EXISTS (SELECT 1 FROM stamps s WHERE s.size > :leaf),
+           EXISTS (SELECT 1 FROM cosignatures c WHERE c.size > :leaf)
+    FROM leaves l LEFT JOIN published p ON p.id = 1 WHERE l.leaf_index = :leaf
+""")
 
 
 class NotPublishedFault(LedgerFault):
@@ -37,32 +51,60 @@ class NotPublishedFault(LedgerFault):
         self.retry_after = retry_after
 
 
-def make_log_receipt(
-    connection: Connection, tree: StoredTree, index: int, newest: TreeHead, keys: Sequence[VerifierKey]
-) -> bytes:
-    """A canonical receipt for the leaf at ``index``; ``newest`` is the newest published checkpoint. It was checked.
+class ReceiptMaker:
+    """Makes receipts, each of them checked; remembers the checkpoints whose signatures it has checked last."""
 
-    Raises:
-        NotPublishedFault: the leaf is not in ``newest``. LedgerFault: the log is damaged.
-    """
-    if index >= newest.size:
-        raise NotPublishedFault(index)
-    entry = entry_at(connection, index)
-    size, note, tokens = checkpoint_for(connection, index, newest)
-    attestations = _attestations(connection, index, sum(map(len, tokens)))
-    with stored_data():
-        receipt = make_receipt(index, tree.inclusion_path(index, size), note, tokens, attestations)
-        check_receipt(receipt, entry, keys)
-    return format_receipt(receipt)
+    def __init__(self, keys: Sequence[VerifierKey]) -> None:
+        self._keys = tuple(keys)
+        self._opened: dict[bytes, Checkpoint] = {}
+
+    def make(self, connection: Connection, tree: StoredTree, index: int, head: TreeHead, *, served: bool) -> bytes:
+        """A canonical receipt for the leaf at ``index``, which ``head`` has; without a tile store all is published.
+
+        Raises:
+            NotPublishedFault: no published checkpoint has the leaf. LedgerFault: the log is damaged.
+        """
+        facts = connection.execute(_FACTS, {"leaf": index}).one_or_none()
+        if facts is None:
+            raise LedgerFault(f"ledger: entry {index} is missing; the database is damaged")
+        entry, stored, claim, size, root, note, stamped, cosigned = facts
+        check_stored_leaf(index, entry, stored)
+        newest = _shown(head.origin, size, root, note) if served else head
+        if index >= newest.size:
+            raise NotPublishedFault(index)
+        size, note, tokens = newest.size, newest.note, list[bytes]()
+        if stamped or cosigned:
+            size, note, tokens = checkpoint_for(connection, index, newest)
+        attestations = _attestations(connection, claim, sum(map(len, tokens)))
+        with stored_data():
+            checkpoint = self._open(note)
+            if checkpoint.size != size:
+                raise LedgerFault("ledger: a stored checkpoint is of another size; the database was tampered with")
+            path = tree.inclusion_path(index, size)
+            check_inclusion(leaf_hash(entry), index, size, path, checkpoint.root)
+            return format_receipt(Receipt(index, tuple(path), checkpoint, tuple(tokens), tuple(attestations)))
+
+    def _open(self, note: bytes) -> Checkpoint:
+        found = self._opened.get(note)
+        if found is None:
+            found = open_checkpoint(note, self._keys)
+            self._opened = {note: found, **dict(list(self._opened.items())[: _NOTES - 1])}
+        return found
 
 
-def _attestations(connection: Connection, index: int, taken: int) -> list[bytes]:
-    """Entries of the kind attestation about the claim at ``index``: the first ones, as many as find room."""
-    about = select(Leaf.entry_id).where(Leaf.leaf_index == index)
-    claim = connection.execute(about).scalar_one()
-    statement = select(Leaf.leaf_index).where(Leaf.subject == prefix(claim), Leaf.kind == "attestation")
+def _shown(origin: str, size: object, root: object, note: object) -> TreeHead:
+    if size is None:
+        return TreeHead(origin, 0, b"", b"")
+    if not isinstance(size, int) or not isinstance(root, bytes) or not isinstance(note, bytes):
+        raise LedgerFault("ledger: the published row holds something else; the database was tampered with")
+    return TreeHead(origin, size, root, note)
+
+
+def _attestations(connection: Connection, claim: bytes, taken: int) -> list[bytes]:
+    """Entries of the kind attestation about a claim: the first ones, as many as find room."""
+    rows = connection.execute(_ATTESTED, {"subject": prefix(claim)}).scalars().all()
     entries: list[bytes] = []
-    for found in connection.execute(statement.order_by(Leaf.leaf_index).limit(_LOOKED_AT)).scalars().all():
+    for found in rows:
         entry = entry_at(connection, found)
         taken += len(entry)
         fits = len(entry) <= MAX_ATTESTATION_BYTES and taken <= MAX_STORED_TOKEN

@@ -39,9 +39,21 @@ if TYPE_CHECKING:
     from provenance.checkpoint import NoteSigner, VerifierKey
     from provenance.entry import AnyEntry
 
-__all__ = ["Accepted", "Published", "State", "TreeHead", "append", "begin", "current_state", "read_head"]
+__all__ = [
+    "Accepted",
+    "Published",
+    "State",
+    "TreeHead",
+    "append",
+    "begin",
+    "check_stored_leaf",
+    "current_state",
+    "read_head",
+]
 
 _TABLES = Base.metadata.tables
+_HEAD = select(Head.origin, Head.size, Head.root, Head.note).where(Head.id == 1)
+_LOCKED_HEAD = _HEAD.with_for_update()
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,7 @@ def begin(connection: Connection, origin: str, signers: Sequence[NoteSigner]) ->
 
 def read_head(connection: Connection, *, lock: bool = False) -> TreeHead | None:
     """The head row as it stands, unchecked; locked until the end of the transaction when asked."""
-    statement = select(Head.origin, Head.size, Head.root, Head.note).where(Head.id == 1)
-    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    row = connection.execute(_LOCKED_HEAD if lock else _HEAD).one_or_none()
     return None if row is None else TreeHead(*row)
 
 
@@ -177,7 +188,7 @@ def _logged(connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes,
     statement = select(Leaf.entry_id, Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash).where(Leaf.entry_id.in_(identifiers))
     found: dict[bytes, Accepted] = {}
     for row in connection.execute(statement):
-        _check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
+        check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
         found[row.entry_id] = Accepted(row.leaf_index, row.entry_id, row.entry, duplicate=True)
     return found
 
@@ -187,13 +198,14 @@ def _find(connection: Connection, identifier: bytes) -> AnyEntry | None:
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
-    _check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
+    check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
     with stored_data():
         return parse_any(row.entry)
 
 
-def _check_stored_leaf(index: int, entry: bytes, stored: bytes) -> None:
-    if leaf_hash(entry) != stored:
+def check_stored_leaf(index: int, entry: object, stored: object) -> None:
+    """Refuse an entry that is not what was logged, or whose column holds something else than bytes."""
+    if not isinstance(entry, bytes) or leaf_hash(entry) != stored:
         raise LedgerFault(f"ledger: entry {index} is not what was logged; the database is damaged")
 
 
