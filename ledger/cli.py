@@ -72,6 +72,8 @@ def publish(
     """
     from ledger.publish import publish_picture, receipt_remarks
     from provenance.files import check_writable, write_atomic
+    from provenance.home import find_home
+    from provenance.policy import load_policy
 
     data = read_picture_file(file)
     target = file.resolve()
@@ -91,6 +93,7 @@ def publish(
             now=datetime.now(UTC),
             tsa_url=tsa,
             before_receipt=lambda: _stamp(opened, authorities),
+            trust=load_policy(find_home()),
         )
     finally:
         opened.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ledger.stapling import staple_trusted
 from provenance.assertion import parse_assertion
 from provenance.authoring import Wrapping, submit_claim, wrap
 from provenance.canonicalfile import read_plain
@@ -84,9 +85,11 @@ def publish_picture(
     now: datetime,
     tsa_url: str | None = None,
     before_receipt: Callable[[], None] | None = None,
+    trust: Policy | None = None,
 ) -> Publication:
     """The picture with its claim in ``ledger``. An anonymous work is signed by a fresh one-time certificate again.
 
+    Attestations by the notaries of ``trust`` come before all others in the receipt.
     Nothing is submitted before it is certain that the file is sound and that it is the caller's own.
 
     Raises:
@@ -98,6 +101,7 @@ def publish_picture(
     entry = format_entry(Entry(work.claim, work.assertion.possession, work.assertion.authors))
     known_before = ledger.find(claim_id(work.claim)) is not None
     logged, receipt = submit_claim(ledger, entry, before_receipt)
+    receipt = staple_trusted(receipt, ledger, claim_id(work.claim), trust or Policy())
     wrapping = Wrapping(
         entry=parse_entry(logged.entry),
         recipe=parse_recipe(work.assertion.recipe),
