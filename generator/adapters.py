@@ -23,7 +23,7 @@ from provenance.setup import MAX_ADAPTERS, Adapter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["AdapterFile", "adapter_file", "apply_adapters", "read_adapters"]
+__all__ = ["AdapterFile", "adapter_file", "apply_adapters", "describe", "read_adapters"]
 
 MAX_ADAPTER_BYTES = 4 * 2**30
 """Largest adapter file: a LoRA of full rank for a large model."""
@@ -197,3 +197,8 @@ def _warnings(told: list[str]) -> Iterator[None]:
 
 def _line(text: str) -> str:
     return " ".join(text.split())[:200]
+
+
+def describe(adapter: Adapter) -> str:
+    """One line that tells this adapter from every other."""
+    return f"{adapter.kind} {adapter.digest.hex()} {decimal_string(adapter.scale)} {adapter.name}"

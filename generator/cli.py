@@ -12,8 +12,9 @@ import click
 
 from generator import arguments
 from generator.cli_calibrate import calibrate
+from generator.cli_options import Sampling, device_options, model_options, read_prompt_file, sampling_options
 from provenance.cli_options import keystore_options, unlock_author
-from provenance.errors import InterruptedFault
+from provenance.errors import InterruptedFault, UsageError
 from provenance.home import find_home
 from provenance.terminal import ProgressLine, note, write_json
 
@@ -30,7 +31,8 @@ _MAX_COUNT = 1000
 @click.command(
     epilog='Example: seedproof create "a lake at dawn" -o lake.png --count 4 --terms training=no,derivation=yes'
 )
-@click.argument("prompt")
+@click.argument("prompt", required=False)
+@click.option("--prompts", "prompts_file", type=click.Path(path_type=Path), help="Instead of PROMPT: one on a line.")
 @click.option(
     "-o",
     "--output",
@@ -39,29 +41,25 @@ _MAX_COUNT = 1000
     help="PNG or lossless WebP to write.",
 )
 @click.option("--negative", default="", help="What the picture should not show.")
-@click.option("--steps", default=12, show_default=True, type=click.IntRange(1, 200), help="Sampler steps.")
+@click.option(
+    "--steps", type=click.IntRange(1, 200), help="Sampler steps; by default what suits the model (house: 12)."
+)
 @click.option("--size", default="model", help=arguments.SIZE_HELP)
 @click.option(
-    "--guidance", default="2", show_default=True, help="How closely to follow the prompt; low keeps seeds apart."
+    "--guidance",
+    help="How closely to follow the prompt; low keeps seeds apart. By default what suits the model (house: 2).",
 )
 @click.option(
     "--count",
     default=1,
     show_default=True,
     type=click.IntRange(1, _MAX_COUNT),
-    help="Pictures, each with its own key. With more than one, hills.png stands for hills-1.png, hills-2.png, ...",
+    help="Pictures of each prompt, each with its own key. With more than one, hills.png stands for hills-1.png, "
+    "hills-2.png, ...",
 )
-@click.option("--model", default="house", show_default=True, help="The embedded model, or a diffusers folder.")
-@click.option(
-    "--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]), help="Where to run."
-)
-@click.option(
-    "--dtype",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "float16", "bfloat16"]),
-    help="Sampling precision.",
-)
+@model_options
+@sampling_options
+@device_options
 @click.option("--seal-prompt", is_flag=True, help="Publish a commitment instead of the prompt.")
 @click.option("--anonymous", is_flag=True, help="No author key, a one-time certificate: works cannot be linked.")
 @click.option(
@@ -81,16 +79,26 @@ _MAX_COUNT = 1000
 @click.option("--json", "as_json", is_flag=True, help="Write what was made as JSON.")
 @keystore_options
 def create(
-    prompt: str,
+    prompt: str | None,
+    prompts_file: Path | None,
     output: Path,
     negative: str,
-    steps: int,
+    steps: int | None,
     size: str,
-    guidance: str,
+    guidance: str | None,
     count: int,
     model: str,
+    revision: str | None,
+    trust_remote_code: bool,
+    scheduler: str | None,
+    loras: tuple[str, ...],
+    inversions: tuple[str, ...],
+    controlnet: tuple[str, ...],  # noqa: ARG001 - refused by its callback
+    control_image: tuple[str, ...],  # noqa: ARG001
+    ip_adapter: tuple[str, ...],  # noqa: ARG001
     device: str,
     dtype: str,
+    offload: bool,
     seal_prompt: bool,
     anonymous: bool,
     terms: str,
@@ -108,6 +116,7 @@ def create(
     """
     from generator.create import Job, Studio, numbered, plan
     from generator.models import open_model
+    from generator.setups import usual
     from generator.vocabulary import prompt_remarks
     from provenance.authoring import parse_terms
     from provenance.keystore import author_key, read_keystore
@@ -116,42 +125,48 @@ def create(
     from provenance.recipe import Prompt
 
     arguments.check_output(output)
-    arguments.check_prompts(prompt, negative, terms)
+    if (prompt is None) == (prompts_file is None):
+        raise UsageError("name a PROMPT or a file of --prompts, and not both")
+    prompts = [prompt] if prompt is not None else read_prompt_file(prompts_file or Path())
+    for text in prompts:
+        arguments.check_prompts(text, negative, terms)
     arguments.check_url(tsa, "--tsa")
     arguments.check_device(device)
     home = find_home()
-    installed = open_model(model)
+    installed = open_model(model, revision=revision, trust_remote_code=trust_remote_code)
+    chosen = Sampling.read(installed, scheduler, loras, inversions, offload=offload)
+    usual_steps, usual_guidance = usual(installed)
     width, height = arguments.size(size, installed)
     job = Job(
-        prompt=Prompt(prompt, negative),
+        prompt=Prompt(prompts[0], negative),
         output=output,
         width=width,
         height=height,
-        steps=steps,
-        guidance=arguments.guidance(guidance),
+        steps=steps or usual_steps,
+        guidance=arguments.guidance(guidance or usual_guidance),
         dtype=dtype,
         seal_prompt=seal_prompt,
         anonymous=anonymous,
         terms=parse_terms(terms),
         tsa_url=tsa,
         overwrite=force,
+        sampling=chosen.told,
     )
     trust = load_policy(home).models.get(installed.identity.digest)
-    todo = plan(numbered(job, count), home, installed, author_key(read_keystore(home.keystore)))
+    jobs = numbered(job, count, [Prompt(text, negative) for text in prompts])
+    todo = plan(jobs, home, installed, author_key(read_keystore(home.keystore)))
     secrets, credentials = unlock_author(passphrase_file, cert=cert, key=key)
     location = ledger_location or str(home.make(home.data) / home.ledger.name)
     ledger = open_ledger(location, create=True)
     made: list[Created] = []
     try:
         for remark in (
-            *prompt_remarks(installed.folder, prompt),
+            *(remark for text in prompts for remark in prompt_remarks(installed.folder, text)),
             *prompt_remarks(installed.folder, negative, "--negative"),
         ):
             note(f"note: {remark}")
         note(f"loading {installed.identity.name}")
-        from generator.runtime import load_runtime
-
-        runtime = load_runtime(installed, device=device, dtype=dtype)
+        runtime = chosen.load(installed, device=device, dtype=dtype)
         shape = runtime.latent_shape(width, height)
         limit = arguments.calibration_remark(trust, shape, width, height)
         if limit is not None:
@@ -167,7 +182,7 @@ def create(
             now=datetime.now(UTC),
             shared_ledger=ledger_location is not None,
         )
-        _make_all(todo, studio, count, made)
+        _make_all(todo, studio, len(jobs), made)
     except KeyboardInterrupt as error:
         raise InterruptedFault(
             f"interrupted; {len(made)} of {len(todo)} pictures are finished, the same command makes the rest"

@@ -34,8 +34,9 @@ __all__ = ["calibrate"]
     help="Pictures repeated under other conditions.",
 )
 @click.option("--size", default="model", help=arguments.SIZE_HELP)
-@click.option("--steps", default=12, show_default=True, type=click.IntRange(1, 200), help="Sampler steps.")
-@click.option("--guidance", default="2", show_default=True, help="How closely the pictures follow their prompts.")
+@click.option("--steps", type=click.IntRange(1, 200), help="Sampler steps; by default what suits the model.")
+@click.option("--guidance", help="How closely the pictures follow their prompts; by default what suits the model.")
+@click.option("--revision", metavar="REVISION", help="Branch, tag or commit of a model on the hub.")
 @click.option(
     "--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]), help="Where to run."
 )
@@ -47,8 +48,9 @@ def calibrate(
     pictures: int,
     honest: int,
     size: str,
-    steps: int,
-    guidance: str,
+    steps: int | None,
+    guidance: str | None,
+    revision: str | None,
     device: str,
     force: bool,
 ) -> None:
@@ -62,16 +64,20 @@ def calibrate(
 
     check_writable(output, overwrite=force)
     arguments.check_device(device)
-    strength = arguments.guidance(guidance)
+    if guidance is not None:
+        arguments.guidance(guidance)
     from generator.models import open_model
+    from generator.setups import usual
 
-    installed = open_model(model)
+    installed = open_model(model, revision=revision)
+    usual_steps, usual_guidance = usual(installed)
+    strength = arguments.guidance(guidance or usual_guidance)
     width, height = arguments.size(size, installed)
     note(f"loading {installed.identity.name}")
     from generator.calibrate import Plan, measure, read_prompts
 
     line = ProgressLine()
-    plan = Plan(read_prompts(prompts_file), pictures, honest, width, height, steps, strength, device)
+    plan = Plan(read_prompts(prompts_file), pictures, honest, width, height, steps or usual_steps, strength, device)
     try:
         data = format_calibration(measure(installed, plan, line))
     finally:

@@ -34,6 +34,7 @@ class Family:
         packed: latents travel as rows of 2x2 patches.
         negative: whether a negative prompt means anything to it.
         no_negative: what stands for an empty negative prompt.
+        steps, guidance: what is usual for it.
         tokens: prompt tokens that its longest text encoder reads; None where the tokenizer says.
         old_callback: progress is told by ``callback`` and not by ``callback_on_step_end``.
     """
@@ -47,6 +48,8 @@ class Family:
     packed: bool = False
     negative: bool = True
     no_negative: str | None = None
+    steps: int = 30
+    guidance: str = "7"
     tokens: int | None = None
     old_callback: bool = False
 
@@ -70,6 +73,7 @@ FAMILIES: Mapping[str, Family] = {
             _CLIP_TWICE,
             options=("force_zeros_for_empty_prompt",),
             unused=("feature_extractor", "image_encoder"),
+            guidance="5",
         ),
         Family(
             "StableDiffusion3Pipeline",
@@ -87,6 +91,8 @@ FAMILIES: Mapping[str, Family] = {
             unused=("feature_extractor", "image_encoder"),
             packed=True,
             negative=False,
+            steps=28,
+            guidance="3.5",
             tokens=256,
         ),
         Family(
@@ -95,6 +101,8 @@ FAMILIES: Mapping[str, Family] = {
             _CLIP,
             arguments={"max_sequence_length": 120, **_PIXART},
             no_negative="",
+            steps=20,
+            guidance="4.5",
             tokens=120,
             old_callback=True,
         ),
@@ -104,6 +112,8 @@ FAMILIES: Mapping[str, Family] = {
             _CLIP,
             arguments={"max_sequence_length": 300, **_PIXART},
             no_negative="",
+            steps=20,
+            guidance="4.5",
             tokens=300,
             old_callback=True,
         ),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Kind", "build_scheduler", "kind_of", "read_scheduler", "record_scheduler", "replacement"]
 
+_INFINITE = ("inf", "-inf")
+"""Some configurations hold them; a recipe as these words."""
+
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 
 
@@ -145,7 +148,7 @@ def replacement(name: str, own: Scheduler) -> Scheduler:
         raise UsageError(f"--scheduler: {name} does not serve this model, which samples by {kind} ({own.name})")
     import diffusers
 
-    config = {**_config(own), **_EXTRA.get(name.lower(), {})}
+    config = {"clip_sample": False, **_config(own), **_EXTRA.get(name.lower(), {})}
     built = getattr(diffusers, wanted).from_config(config)
     return record_scheduler(wanted, dict(built.config))
 
@@ -158,7 +161,7 @@ def _config(scheduler: Scheduler) -> dict[str, Any]:
 
 
 def _restored(value: Json) -> Any:
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+    if isinstance(value, str) and (value in _INFINITE or _DECIMAL.fullmatch(value)):
         return float(value)
     if isinstance(value, dict):
         return {key: _restored(item) for key, item in value.items()}
@@ -169,7 +172,7 @@ def _restored(value: Json) -> Any:
 
 def _plain(value: Any) -> Json:
     if isinstance(value, float):
-        return decimal_string(value)
+        return str(value) if str(value) in _INFINITE else decimal_string(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

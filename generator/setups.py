@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from generator.models import InstalledModel
 
-__all__ = ["family_for", "options_of", "setup_of"]
+__all__ = ["family_for", "options_of", "setup_of", "usual"]
+
+HOUSE_STEPS, HOUSE_GUIDANCE = 12, "2"
 
 
 def setup_of(model: InstalledModel, adapters: Sequence[Adapter], *, replaced: bool) -> Setup | None:
@@ -32,6 +34,18 @@ def setup_of(model: InstalledModel, adapters: Sequence[Adapter], *, replaced: bo
         adapters=tuple(adapters),
         code=model.code,
     )
+
+
+def usual(model: InstalledModel) -> tuple[int, str]:
+    """(steps, guidance) that suit the model where the user says nothing.
+
+    Raises:
+        MissingModelError: a pipeline that is not supported.
+    """
+    if model.pipeline_class == HOUSE_PIPELINE:
+        return HOUSE_STEPS, HOUSE_GUIDANCE
+    family = family_for(model)
+    return family.steps, family.guidance
 
 
 def family_for(model: InstalledModel) -> Family:
