@@ -27,10 +27,12 @@ _COMMANDS = {
     "api-key": "ledger.cli_serve:api_key",
     "find": "ledger.cli_look:find",
     "fsck": "ledger.cli_look:fsck",
+    "monitor": "ledger.cli_watch:monitor",
     "serve": "ledger.cli_serve:serve",
     "show": "ledger.cli_look:show",
     "stamp": "ledger.cli_look:stamp",
     "tsa": "ledger.cli_tsa:tsa",
+    "witness": "ledger.cli_watch:witness",
 }
 """Name of a command -> module:function. Its module must import quickly: the help of the group loads them all."""
 

@@ -142,6 +142,7 @@ def serve(
     Says "listening on http://..." on stderr when requests are answered; everything after that is a journal of JSON
     lines. SIGTERM ends it: what was accepted is logged and published. TLS is for a reverse proxy (docs/operating.md).
     """
+    from ledger.cosigning import check_witness
     from ledger.server.process import announce, listen, open_settings
     from ledger.server.process import serve as run
     from ledger.server.settings import Patience, Settings, Witness
@@ -150,6 +151,8 @@ def serve(
     _check_database(database)
     if len(witnesses) != len(witness_keys):
         raise UsageError("give each --witness its --witness-key, in the same order")
+    for url, key in zip(witnesses, witness_keys, strict=True):
+        check_witness(url, key)
     settings = Settings(
         database=database,
         key_file=key_file,

@@ -29,7 +29,7 @@ from provenance.notekey import KeyType
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Cosigned", "Cosigner", "Published"]
+__all__ = ["Cosigned", "Cosigner", "Published", "check_witness"]
 
 _LONGEST_PAUSE = 600.0
 _SHORTEST_ROUND = 0.2
@@ -216,6 +216,16 @@ class Cosigner:
                     "that stays so, an older state of the log was put back"
                 )
         raise LedgerFault("does not say which checkpoint it has")
+
+
+def check_witness(url: str, key: str) -> None:
+    """Refuse early what a Cosigner could not use.
+
+    Raises:
+        UsageError: no address, or no witness's key.
+    """
+    _parse_key(url, key)
+    Transport(url)
 
 
 def _parse_key(url: str, text: str) -> VerifierKey:

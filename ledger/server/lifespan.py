@@ -9,6 +9,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Self
 
+from ledger.cosigning import Cosigner
 from ledger.pool import Pool
 from ledger.server.journal import JOURNAL
 from ledger.stamping import Stamper
@@ -40,6 +41,7 @@ class Lifespan:
         if self._orphaned:
             self._begin(_follow_parent())
         if not service.settings.read_only:
+            await self._begin_cosigning()
             pool = await stack.enter_async_context(Pool(service.log))
             service.attach(pool)
             stack.callback(service.attach, None)
@@ -63,6 +65,23 @@ class Lifespan:
 
         stamper = Stamper(service.log, service.settings.authorities, every=service.settings.stamp_every, tell=tell)
         thread = threading.Thread(target=stamper.run, args=(stop,), name="stamper", daemon=True)
+        thread.start()
+        self._stack.push_async_callback(asyncio.to_thread, thread.join)
+        self._stack.callback(stop.set)
+
+    async def _begin_cosigning(self) -> None:
+        """Witnesses are asked what they have before anything is signed: a log that was set back does not start."""
+        service, stop = self.service, threading.Event()
+        if not service.settings.witnesses:
+            return
+
+        def tell(line: str) -> None:
+            service.metrics.count_warnings(1)
+            JOURNAL.warning("cosigning", extra={"fields": {"detail": line}})
+
+        cosigner = Cosigner(service.log, [(at.url, at.key) for at in service.settings.witnesses], tell=tell)
+        await asyncio.to_thread(cosigner.ask)
+        thread = threading.Thread(target=cosigner.run, args=(stop,), name="cosigner", daemon=True)
         thread.start()
         self._stack.push_async_callback(asyncio.to_thread, thread.join)
         self._stack.callback(stop.set)
