@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from provenance.assertion import Assertion, parse_assertion
 from provenance.challenge import (
     Challenge,
     challenge_id,
@@ -25,30 +24,31 @@ from provenance.challenge import (
 from provenance.challenge import (
     respond as answer,
 )
-from provenance.claim import claim_id, parse_claim
+from provenance.claim import claim_id
+from provenance.claimed import read_claimed
 from provenance.cli_options import keystore_options, unlock_master, words_options
 from provenance.cli_verify import read_picture_file
 from provenance.commitment import commit
-from provenance.derivation import derive_prompt_key, derive_work
+from provenance.curve import public_key
+from provenance.derivation import derive_author, derive_prompt_key, derive_work
 from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
-from provenance.manifest import read_container
-from provenance.pixels import media_type_of
-from provenance.policy import Policy
+from provenance.history import answering_key, read_history
+from provenance.plugins import open_ledger
 from provenance.recipe import format_opening, open_sealed, parse_recipe
-from provenance.report import Verdict
 from provenance.terminal import note, printable, write_json
-from provenance.verify import Depth, Request, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provenance.assertion import Assertion
     from provenance.claim import Claim
 
 Parsed = TypeVar("Parsed")
 
 __all__ = ["challenge", "check", "disclose", "respond"]
 
+_LEDGER = click.option("--ledger", "location", metavar="PATH|URL", help="The log that knows who owns the work.")
 _LIMIT = 65_536
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhd])", re.ASCII)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -61,13 +61,20 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 @click.option("--valid", default="1d", show_default=True, help="How long: 30m, 12h, 7d.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the challenge.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-def challenge(file: Path, audience: str, prover: str | None, valid: str, output: Path, force: bool) -> None:
-    """Ask whoever claims FILE to prove, live and to you alone, that he holds its secret."""
+@_LEDGER
+def challenge(
+    file: Path, audience: str, prover: str | None, valid: str, output: Path, force: bool, location: str | None
+) -> None:
+    """Ask whoever claims FILE to prove, live and to you alone, that he holds its secret.
+
+    With --ledger, a work that was sold asks for its owner's key instead.
+    """
     _, claim = _read_claim(file)
+    key, nonce = _answering_key(claim, location)
     made = new_challenge(
         claim_id(claim),
-        claim.Y,
-        claim.nonce,
+        key,
+        nonce,
         audience,
         prover,
         datetime.now(UTC) + _duration(valid),
@@ -75,7 +82,8 @@ def challenge(file: Path, audience: str, prover: str | None, valid: str, output:
     )
     check_writable(output, overwrite=force)
     write_atomic(output, format_challenge(made) + b"\n", overwrite=force)
-    note(f"{output}: send it to the author; the answer must arrive before {made.expires:%Y-%m-%d %H:%M:%S} UTC")
+    whom = "the author" if key == claim.Y else "the owner"
+    note(f"{output}: send it to {whom}; the answer must arrive before {made.expires:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @click.command(epilog="Example: seedproof respond challenge.json -o response.json")
@@ -96,8 +104,6 @@ def respond(
 ) -> None:
     """Answer a challenge with the keystore, or with the 24 words alone. Shows what is asked, and asks you first."""
     asked = _read(challenge_file, "challenge", parse_challenge)
-    if asked.nonce is None:
-        raise UsageError("this claim's key was not derived from a master secret; answer with the key's own tool")
     check_writable(output, overwrite=force)
     _show(asked)
     if not yes:
@@ -106,7 +112,13 @@ def respond(
         if not click.confirm("Answer this challenge?", err=True):
             raise UsageError("not answered; nothing was written")
     master = unlock_master(passphrase_file, words=words, words_file=words_file)
-    made = answer(asked, derive_work(master, asked.nonce), datetime.now(UTC))
+    secret = derive_author(master) if asked.nonce is None else derive_work(master, asked.nonce)
+    if asked.nonce is None and public_key(secret) != asked.Y:
+        raise UsageError(
+            f"the challenge asks the holder of the key {asked.Y.hex()}, which is not yours; "
+            "a key that was not derived from a master secret answers with its own tool"
+        )
+    made = answer(asked, secret, datetime.now(UTC))
     write_atomic(output, format_response(made) + b"\n", overwrite=force)
     note(f"{output}: send it to {asked.audience}")
 
@@ -116,16 +128,27 @@ def respond(
 @click.argument("response_file", type=click.Path(path_type=Path))
 @click.option("--picture", type=click.Path(path_type=Path), help="The picture that was asked about.")
 @click.option("--audience", help="Your name, if the challenge file did not stay in your hands.")
+@_LEDGER
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def check(challenge_file: Path, response_file: Path, picture: Path | None, audience: str | None, as_json: bool) -> None:
-    """Check the answer to a challenge that you made."""
+def check(
+    challenge_file: Path,
+    response_file: Path,
+    picture: Path | None,
+    audience: str | None,
+    location: str | None,
+    as_json: bool,
+) -> None:
+    """Check the answer to a challenge that you made. With --ledger, that of a sold work must be its owner's by now."""
     asked = _read(challenge_file, "challenge", parse_challenge)
     made = _read(response_file, "response", parse_response)
     claim: Claim | None = None
     if picture is not None:
         claim = _read_claim(picture)[1]
-        if claim.Y != asked.Y:
-            raise InvalidError("the challenge names another key than the picture's claim")
+        if _answering_key(claim, location)[0] != asked.Y:
+            hint = "" if location else "; if the work was sold, name the log that knows it with --ledger"
+            raise InvalidError(f"the challenge asks another key than the one that answers for this picture{hint}")
+    elif location is not None:
+        raise UsageError("--ledger needs the --picture whose owner is looked up")
     check_response(
         asked,
         made,
@@ -145,7 +168,8 @@ def check(challenge_file: Path, response_file: Path, picture: Path | None, audie
             }
         )
         return
-    click.echo(f"answered: whoever sent this holds the secret of claim {asked.claim.hex()}")
+    what = "the secret of" if claim is None or claim.Y == asked.Y else f"the key {asked.Y.hex()}, which owns"
+    click.echo(f"answered: whoever sent this holds {what} claim {asked.claim.hex()}")
 
 
 @click.command(epilog="Example: seedproof disclose hills.png -o opening.json")
@@ -175,17 +199,24 @@ def disclose(
     note(f"{output}: whoever has it reads the prompt of this one picture")
 
 
+def _answering_key(claim: Claim, location: str | None) -> tuple[bytes, bytes | None]:
+    """The key that answers for a work, and the nonce that its secret comes from: the author's until a log says more."""
+    if location is None:
+        return claim.Y, claim.nonce
+    ledger = open_ledger(location, create=False)
+    try:
+        history = read_history(claim_id(claim), ledger)
+    finally:
+        ledger.close()
+    if history is None:
+        raise UnprovedError(f"claim {claim_id(claim).hex()} is not in {location}, so its owner is not known")
+    if history.ownership.contested:
+        note("warning: a key that this work's ownership hangs on was reported as stolen; seedproof owner tells more")
+    return answering_key(history)
+
+
 def _read_claim(file: Path) -> tuple[Assertion, Claim]:
-    """The claim of a picture that is what it claims: a challenge about a forged one would prove nothing about it."""
-    data = read_picture_file(file)
-    report = verify(data, Request(policy=Policy(), now=datetime.now(UTC), depth=Depth.QUICK))
-    if report.verdict is Verdict.INVALID:
-        raise InvalidError(f"{file} is invalid: {report.reason}")
-    container = read_container(data, media_type_of(data) or "", anchors_pem=None)
-    if container is None or container.assertion is None:
-        raise UnprovedError(f"{file}: no authorship claim of ours in this file")
-    assertion = parse_assertion(container.assertion)
-    return assertion, parse_claim(assertion.claim)
+    return read_claimed(read_picture_file(file), str(file), datetime.now(UTC))
 
 
 def _read(path: Path, what: str, parse: Callable[[bytes], Parsed]) -> Parsed:

@@ -41,6 +41,7 @@ _COLOURS = {
 }
 
 
+_LABELS = {Verdict.AUTHENTIC: "How"}
 _FINAL = {Verdict.INVALID, Verdict.DISPUTED}
 """Verdicts whose reason does not say what is missing, but what speaks against the file."""
 
@@ -186,7 +187,7 @@ def _print_report(file: Path, report: Report) -> None:
     click.echo(f"{printable(str(file))}: {verdict}")
     click.echo(f"  {STATEMENTS[report.verdict]}")
     if report.reason:
-        label = "Reason" if report.verdict in _FINAL else "Why not more"
+        label = "Reason" if report.verdict in _FINAL else _LABELS.get(report.verdict, "Why not more")
         click.echo(f"  {label}: {printable(report.reason)}")
     if report.claim_id is not None:
         click.echo(f"  claim  {report.claim_id.hex()}")

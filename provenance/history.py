@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provenance.checkpoint import VerifierKey
 from provenance.entry import check_any, parse_any
-from provenance.errors import InvalidError, LedgerFault
+from provenance.errors import ChallengeError, InvalidError, LedgerFault
 from provenance.ownership import Indexed, Ownership, keys_involved, replay
 from provenance.receipt import check_receipt, parse_receipt
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["History", "confirm", "read_entry_of", "read_history"]
+__all__ = ["History", "answering_key", "confirm", "read_entry_of", "read_history"]
 
 MAX_FOLLOW_UPS = 20_000
 """Most entries about one subject that are read: anybody can pile up attestations, and reading must end."""
@@ -69,6 +69,20 @@ def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes]
         raise LedgerFault(f"{ledger.location}: {error}") from error
     _confirm_what_decides(ledger, claim, ownership, revocations)
     return History(claim, ownership, others, complete, log)
+
+
+def answering_key(history: History) -> tuple[bytes, bytes | None]:
+    """Who answers a challenge about the work: its secret with the claim's nonce, or the buyer's key, who has no nonce.
+
+    Raises:
+        ChallengeError: the work was revoked, so nobody stands behind it.
+    """
+    claim, ownership = history.claim.entry.claim, history.ownership
+    if claim is None:
+        raise LedgerFault("the log answered with something else than a claim")
+    if ownership.revoked is not None:
+        raise ChallengeError(f"the work was revoked at entry {ownership.revoked.index} of {history.log}")
+    return (ownership.owners[0], None) if ownership.transferred else (claim.Y, claim.nonce)
 
 
 def read_entry_of(ledger: Ledger, logged: LoggedEntry) -> Indexed:

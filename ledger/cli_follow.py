@@ -1,0 +1,298 @@
+"""``seedproof transfer``, ``accept``, ``revoke``, ``attribute``, ``revoke-key``, ``owner``: works after their claim."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from provenance.cli_options import keystore_options, unlock_master, words_options
+from provenance.encoding import parse_hex
+from provenance.errors import EncodingError, InvalidError, UsageError
+from provenance.files import check_writable, read_bounded, write_atomic
+from provenance.home import find_home
+from provenance.terminal import note, printable, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ledger.follow import Submitted
+    from provenance.history import History
+    from provenance.ports import Ledger
+
+__all__ = ["accept", "attribute", "owner", "revoke", "revoke_key", "transfer"]
+
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+_REASONS = ("key-compromised", "superseded", "mistake", "withdrawn", "unspecified")
+_MAX_OFFER = 65_536
+_KEY_BYTES = 32
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+_YES = click.option("--yes", is_flag=True, help="Do not ask; for programs that have asked themselves.")
+_LEDGER = click.option("--ledger", "location", metavar="PATH|URL", help="The log; by default your own.")
+_WORK = click.argument("work", metavar="FILE|CLAIM")
+_REASON = click.option("--reason", type=click.Choice(_REASONS), default="unspecified", show_default=True)
+
+
+@click.command(epilog="Example: seedproof transfer hills.png --to 5c1f... -o offer.json --ledger http://127.0.0.1:8700")
+@_WORK
+@click.option("--to", "buyer", metavar="KEY", required=True, help="The buyer's author key (his: seedproof keys show).")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the offer.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@_LEDGER
+@_YES
+@_JSON
+@keystore_options
+@words_options
+def transfer(
+    work: str,
+    buyer: str,
+    output: Path,
+    force: bool,
+    location: str | None,
+    yes: bool,
+    as_json: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Offer a work to another key. It changes hands when its buyer accepts the offer.
+
+    Whoever has the offer and the buyer's key can accept it as long as you own the work. To withdraw an offer, transfer
+    the work to your own key and accept that yourself.
+    """
+    from ledger.follow import offer_work
+    from provenance.offer import format_offer
+
+    check_writable(output, overwrite=force)
+    to = _key(buyer)
+    with _opened(location) as ledger:
+        claim = _claim_id(work)
+        _confirm(f"Offer the work of claim {claim.hex()} to {to.hex()}?", yes=yes)
+        offer = offer_work(ledger, claim, unlock_master(passphrase_file, words=words, words_file=words_file), to)
+    write_atomic(output, format_offer(offer) + b"\n", overwrite=force)
+    if as_json:
+        write_json({"version": 1, "path": str(output), "claim_id": claim.hex(), "to": to.hex()})
+    else:
+        note(f"{output}: send it to the buyer; he runs: seedproof accept {output.name} --ledger ...")
+
+
+@click.command(epilog="Example: seedproof accept offer.json --ledger http://127.0.0.1:8700")
+@click.argument("offer_file", type=click.Path(path_type=Path))
+@_LEDGER
+@_YES
+@_JSON
+@keystore_options
+@words_options
+def accept(
+    offer_file: Path,
+    location: str | None,
+    yes: bool,
+    as_json: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Accept an offer: sign for it, and have the transfer logged. Shows first what you get, and asks."""
+    from ledger.follow import accept as accept_work
+    from ledger.follow import require_acceptable
+    from provenance.offer import parse_offer
+
+    try:
+        offer = parse_offer(read_bounded(offer_file, "offer", limit=_MAX_OFFER))
+    except InvalidError as error:
+        raise UsageError(f"{offer_file} is no offer: {error}") from error
+    with _opened(location) as ledger:
+        history = require_acceptable(ledger, offer)
+        _show(history)
+        _confirm(f"Accept this work for the key {offer.body.to.hex()}?", yes=yes)
+        master = unlock_master(passphrase_file, words=words, words_file=words_file)
+        made = accept_work(ledger, offer, master)
+    _report(made, "yours now", as_json=as_json)
+
+
+@click.command(epilog='Example: seedproof revoke hills.png --reason mistake --note "wrong prompt" --ledger gallery.db')
+@_WORK
+@_REASON
+@click.option("--note", "remark", default="", help="A sentence for people, at most 500 characters. Public for good.")
+@_LEDGER
+@_YES
+@_JSON
+@keystore_options
+@words_options
+def revoke(
+    work: str,
+    reason: str,
+    remark: str,
+    location: str | None,
+    yes: bool,
+    as_json: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Withdraw the claim of a work that you own. That cannot be undone, and the claim stays in the log."""
+    from ledger.follow import revoke_work
+
+    with _opened(location) as ledger:
+        claim = _claim_id(work)
+        _confirm(f"Revoke claim {claim.hex()} for good ({reason})?", yes=yes)
+        master = unlock_master(passphrase_file, words=words, words_file=words_file)
+        made = revoke_work(ledger, claim, master, reason, remark)
+    _report(made, "revoked", as_json=as_json)
+
+
+@click.command(epilog="Example: seedproof attribute hills.png --ledger http://127.0.0.1:8700")
+@_WORK
+@_LEDGER
+@_YES
+@_JSON
+@keystore_options
+@words_options
+def attribute(
+    work: str,
+    location: str | None,
+    yes: bool,
+    as_json: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Come forward as the author of your anonymous work. Everybody can link it to your other works from then on."""
+    from ledger.follow import attribute_work
+
+    with _opened(location) as ledger:
+        claim = _claim_id(work)
+        _confirm(f"Put your name to the anonymous claim {claim.hex()}, for good?", yes=yes)
+        master = unlock_master(passphrase_file, words=words, words_file=words_file)
+        made = attribute_work(ledger, claim, master)
+    _report(made, "attributed to your author key", as_json=as_json)
+
+
+@click.command("revoke-key", epilog="Example: seedproof revoke-key --from-index 1042 --ledger http://127.0.0.1:8700")
+@click.option("--from-index", type=click.IntRange(min=0), required=True, help="First entry that is not yours.")
+@click.option("--work", metavar="FILE|CLAIM", help="Revoke the key of this anonymous work, not your author key.")
+@click.option("--reason", type=click.Choice(_REASONS), default="key-compromised", show_default=True)
+@_LEDGER
+@_YES
+@_JSON
+@keystore_options
+@words_options
+def revoke_key(
+    from_index: int,
+    work: str | None,
+    reason: str,
+    location: str | None,
+    yes: bool,
+    as_json: bool,
+    passphrase_file: Path | None,
+    words: bool,
+    words_file: Path | None,
+) -> None:
+    """Tell a log that your key was stolen: what it signed there from this entry on does not count.
+
+    Only the first such report about a key counts, in each log for itself. Sales that were logged before it stand, but
+    verify calls them disputed. What you still own stays yours and can neither be sold nor revoked any more.
+    """
+    from ledger.follow import look_up, work_secret
+    from ledger.follow import revoke_key as report_key
+    from provenance.curve import public_key
+    from provenance.derivation import derive_author
+
+    with _opened(location) as ledger:
+        master = unlock_master(passphrase_file, words=words, words_file=words_file)
+        secret = derive_author(master)
+        if work is not None:
+            claim = look_up(ledger, _claim_id(work)).claim.entry.claim
+            if claim is not None:
+                secret = work_secret(claim, master)
+        key = public_key(secret)
+        _confirm(f"Report the key {key.hex()} as not yours alone from entry {from_index} on, for good?", yes=yes)
+        index = report_key(ledger, secret, from_index, reason)
+        where = ledger.location
+    if as_json:
+        write_json({"version": 1, "key": key.hex(), "from_index": from_index, "index_in_log": index, "ledger": where})
+    else:
+        note(f"the key {key.hex()} is revoked from entry {from_index} on, by entry {index} of {where}")
+
+
+@click.command(epilog="Example: seedproof owner hills.png --ledger http://127.0.0.1:8700")
+@_WORK
+@_LEDGER
+@_JSON
+def owner(work: str, location: str | None, as_json: bool) -> None:
+    """Show who owns a work, and how it came to that. Exit code 3 when the log does not know the claim."""
+    from ledger.follow import look_up
+    from ledger.historytext import history_json
+    from provenance.policy import load_policy
+
+    notaries = [trust.key for trust in load_policy(find_home()).notaries]
+    with _opened(location) as ledger:
+        history = look_up(ledger, _claim_id(work), notaries=notaries)
+    if as_json:
+        write_json(history_json(history))
+    else:
+        _show(history, err=False)
+
+
+@contextmanager
+def _opened(location: str | None) -> Iterator[Ledger]:
+    from ledger.opening import open_any
+
+    ledger = open_any(location or str(find_home().ledger), create=False)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _claim_id(work: str) -> bytes:
+    """The id itself, or that of the claim in a picture file."""
+    from provenance.claim import claim_id
+    from provenance.claimed import read_claimed
+    from provenance.cli_verify import read_picture_file
+
+    path = Path(work)
+    if len(work) == 2 * _KEY_BYTES and not path.exists():
+        try:
+            return parse_hex(work, "claim", size=_KEY_BYTES)
+        except EncodingError as error:
+            raise UsageError(f"{work} is neither a file nor a claim id: {error}") from error
+    return claim_id(read_claimed(read_picture_file(path), str(path), datetime.now(UTC))[1])
+
+
+def _key(text: str) -> bytes:
+    try:
+        return parse_hex(text.removeprefix("bip340:"), "--to", size=_KEY_BYTES)
+    except EncodingError as error:
+        raise UsageError(f"{error}; the buyer finds his author key with: seedproof keys show") from error
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to confirm; read what is asked and pass --yes")
+    if not click.confirm(question, err=True):
+        raise UsageError("not confirmed; nothing was signed")
+
+
+def _report(made: Submitted, what: str, *, as_json: bool) -> None:
+    from ledger.historytext import history_json
+
+    if as_json:
+        write_json({"index_in_log": made.index, "entry_id": made.entry_id.hex(), **history_json(made.history)})
+        return
+    note(f"claim {made.history.claim.entry.id.hex()}: {what}, by entry {made.index} of {made.history.log}")
+
+
+def _show(history: History, *, err: bool = True) -> None:
+    from ledger.historytext import history_lines
+
+    for line in history_lines(history):
+        click.echo(printable(line), err=err)
