@@ -51,6 +51,13 @@ _ATTESTED = ("regenerated", "differs")
 )
 @click.option("--once", is_flag=True, help="One round: as far as the log goes now.")
 @click.option(
+    "--revoke-from",
+    type=click.IntRange(min=0),
+    metavar="INDEX",
+    help="The key was stolen: what it signed in this log from this entry on shall not count. For good; then end.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before revoking.")
+@click.option(
     "--json", "as_json", is_flag=True, help="Write what came of each claim as JSON, one document after the other."
 )
 def notary(
@@ -62,6 +69,8 @@ def notary(
     models: tuple[str, ...],
     poll: float,
     once: bool,
+    revoke_from: int | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Regenerate the pictures of new claims and sign what came out, for verifiers without the model.
@@ -85,6 +94,9 @@ def notary(
     line = ProgressLine()
     try:
         log = origin_of(ledger)
+        if revoke_from is not None:
+            _revoke(ledger, key, revoke_from, yes=yes)
+            return
         path = state_file or home.state / "notary" / f"{_name(key, log)}.json"
         with StateFile(path, key=key.public, log=log) as file:
             made = Notary(
@@ -105,6 +117,16 @@ def notary(
     finally:
         line.clear()
         ledger.close()
+
+
+def _revoke(ledger: Library, key: NotaryKey, from_index: int, *, yes: bool) -> None:
+    from generator.notary_log import revoke_key
+
+    public = key.public.hex()
+    if not yes:
+        click.confirm(f"Revoke the notary key {public} in this log, from entry {from_index} on, for good?", abort=True)
+    logged = revoke_key(ledger, key.secret, from_index)
+    note(f"notary key {public} is revoked (entry {logged.index}); tell those whose policies name it")
 
 
 def _key(home: Home, path: Path | None, *, new_key: bool) -> NotaryKey:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from provenance.commitment import commit
 from provenance.entry import check_any, parse_any
 from provenance.errors import InvalidError, UnsupportedVersionError
-from provenance.followup import FollowUp
+from provenance.followup import FollowUp, format_follow_up, sign_key_revocation
 from provenance.followup_body import Attestation, KeyRevocation
 from provenance.ports import Ledger
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from provenance.entry import AnyEntry
     from provenance.ports import LoggedEntry
 
-__all__ = ["Library", "attestation_in", "attested_at", "claims_after", "key_revoked_at", "origin_of"]
+__all__ = ["Library", "attestation_in", "attested_at", "claims_after", "key_revoked_at", "origin_of", "revoke_key"]
 
 _MAX_FOLLOW_UPS = 5_000
 """Of a flood of follow-ups only the first are looked at; a log takes no second attestation anyway."""
@@ -58,6 +59,16 @@ def key_revoked_at(ledger: Ledger, key: bytes) -> int | None:
         if isinstance(body, KeyRevocation) and body.log == origin:
             return index
     return None
+
+
+def revoke_key(ledger: Ledger, secret: bytes, from_index: int) -> LoggedEntry:
+    """Tell the log that a key was stolen: attestations by it from this index on count no more. It is for good.
+
+    Raises:
+        ConflictError: it was revoked before. LedgerFault: the log is away.
+    """
+    body = KeyRevocation(commit(secret), origin_of(ledger), from_index, "key-compromised")
+    return ledger.submit(format_follow_up(sign_key_revocation(body, secret)))
 
 
 def attestation_in(entry: AnyEntry) -> Attestation | None:

@@ -10,13 +10,16 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from generator.notary_log import revoke_key
 from generator.notary_state import MAX_WAITING, NotaryState, StateFile, Waiting
 from provenance.attested import check_attestations
 from provenance.entry import parse_any
-from provenance.errors import EnvironmentFault, LedgerFault, NotFiniteError, OutputError, UsageError
+from provenance.errors import ConflictError, EnvironmentFault, LedgerFault, NotFiniteError, OutputError, UsageError
 from provenance.followup import format_follow_up
+from provenance.ownership import replay
 from provenance.policy import NotaryTrust
 from provenance.recipe import Component, Model
+from tests.support.entrylog import indexed
 from tests.support.follow import attestation, key_revocation, sign_key_revocation
 from tests.support.follow import key as key_of
 from tests.support.notarial import KEY, MODEL, PIN, POLICY, Machine, Office, work
@@ -405,3 +408,24 @@ def test_states_of_other_keys_and_logs_and_damaged_ones_are_refused(office, tmp_
             pytest.raises(UsageError, match="delete"),
         ):
             file.load()
+
+
+def test_revoking_the_key_voids_what_it_attested_from_there_on(office):
+    """The log's readers replay it: older attestations stay, younger ones do not count, and a second one is refused."""
+    first, second = work("a"), work("b")
+    office.log.add(first)
+    office.visit()
+    from_index = office.log.add(second)
+    office.visit()
+    assert revoke_key(office.log, KEY.secret, from_index).index == 4
+    office.log.page = 100
+    revoked = indexed(office.log.follow_ups(KEY.public))
+    for made, count in ((first, 1), (second, 0)):
+        (claim,) = indexed([office.log.find(made.id)])
+        found = replay(claim, indexed(office.log.follow_ups(made.id)), revoked, log=office.log.origin)
+        assert len(found.attestations) == count
+        assert len(found.void) == 1 - count
+    with pytest.raises(ConflictError):
+        revoke_key(office.log, KEY.secret, 0)
+    with pytest.raises(UsageError, match="entry 4"):
+        office.visit()

@@ -147,6 +147,7 @@ class BlobLog(EntryLog):
         self.asked = []
         self.away = False
         self.lost = None
+        self.page = 2
 
     def add(self, made, *, published=True):
         logged = self.append(made.entry)
@@ -175,7 +176,7 @@ class BlobLog(EntryLog):
 
     def follow_ups(self, subject, *, after=-1):
         self._check()
-        return super().follow_ups(subject, after=after)[:2]
+        return super().follow_ups(subject, after=after)[: self.page]
 
     def _check(self):
         if self.away:
