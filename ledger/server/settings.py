@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IDLE_SECONDS",
+    "LOG_SECONDS",
     "MAX_BLOB_BYTES",
     "MAX_BODY_BYTES",
     "MAX_HEADER_BYTES",
@@ -34,6 +35,9 @@ MAX_HEADER_BYTES = 16_384
 
 IDLE_SECONDS = 75
 """How long a connection is kept open between requests; longer than the 60 seconds of common proxies."""
+
+LOG_SECONDS = 10.0
+"""How long a submission waits to be logged; a batch takes some 0.05. It may still be logged after this."""
 
 STOP_SECONDS = 10
 """How long requests may take to end after SIGTERM; what is accepted is logged and published whatever happens."""

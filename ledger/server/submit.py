@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from ledger.log import prepare
 from ledger.server.body import ENTRY_TYPE, read_body, require_type
 from ledger.server.problems import Problem
 from ledger.server.service import service_of
-from ledger.server.settings import MAX_BODY_BYTES
+from ledger.server.settings import LOG_SECONDS, MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from ledger.log import Accepted, Prepared
+    from ledger.pool import Pool
 
 __all__ = ["submit_claim", "submit_follow_up"]
 
@@ -41,9 +45,19 @@ async def _submit(request: Request, *, claims: bool) -> Response:
     if (entry.kind == "claim") is not claims:
         where = "/v1/claims" if entry.kind == "claim" else "/v1/follow-ups"
         raise Problem("invalid", f"an entry of kind {entry.kind} is submitted to {where}")
-    accepted = await service.pool.submit(prepared)
+    accepted = await _log(service.pool, prepared)
     service.metrics.count_entry(entry.kind, duplicate=accepted.duplicate)
     identifier = accepted.id.hex()
     answer = {"index": accepted.index, "id": identifier, "duplicate": accepted.duplicate}
     headers = {"Location": f"/v1/{'claims' if claims else 'entries'}/{identifier}"}
     return Response(json.dumps(answer).encode(), 200 if accepted.duplicate else 201, headers, "application/json")
+
+
+async def _log(pool: Pool, prepared: Prepared) -> Accepted:
+    try:
+        async with asyncio.timeout(LOG_SECONDS):
+            return await pool.submit(prepared)
+    except TimeoutError:
+        raise Problem(
+            "unavailable", "the log does not answer; the entry may still be logged: submit it again", retry_after=5
+        ) from None
