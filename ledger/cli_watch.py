@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ledger.monitor import Monitor, Round
     from ledger.tiled import TiledLog
     from ledger.witness import Witness
-    from provenance.note import NoteSigner, VerifierKey
+    from provenance.note import VerifierKey
 
 __all__ = ["monitor", "witness"]
 
@@ -110,6 +110,7 @@ def witness(
     when a log that is looked at contradicts itself, unless it also listens: then it goes on for the other logs.
     """
     from ledger.witness import Witness
+    from ledger.witnesskeys import open_keys
 
     if not locations and not (listen and logs):
         raise UsageError(
@@ -117,7 +118,7 @@ def witness(
         )
     if once and listen:
         raise UsageError("--once and --listen exclude each other")
-    signers = _witness_keys(key or find_home().data / "witness.key", name)
+    signers = open_keys(key or _key_path(), name)
     watched = [_open(location, ()) for location in locations]
     known: dict[str, list[VerifierKey]] = {}
     for own in [*(one for tiled in watched for one in tiled.keys), *map(_parse_log_key, logs)]:
@@ -266,28 +267,9 @@ def _parse_log_key(text: str) -> VerifierKey:
     return key
 
 
-def _witness_keys(path: Path, name: str | None) -> tuple[NoteSigner, ...]:
-    """The keys in a file; new ones of both kinds under ``name`` where there is no file."""
-    from ledger.keys import load_keys
-    from provenance.files import write_atomic
-    from provenance.notekey import KeyType, new_signer
-
-    if path.exists():
-        signers = load_keys(path)
-        if any(not signer.kind.timed for signer in signers):
-            raise UsageError(f"{path} holds a log's key (type 01); a witness needs one of type 04 or 06")
-        if name is not None and signers[0].name != name:
-            raise UsageError(f"the keys in {path} are those of {signers[0].name}; name another file with --key")
-        return signers
-    if name is None:
-        raise UsageError(f"there are no keys at {path}; give the new witness a --name, such as witness.example/w1")
-    made = tuple(new_signer(name, kind) for kind in (KeyType.COSIGNATURE, KeyType.MLDSA44))
+def _key_path() -> Path:
     home = find_home()
-    if path.parent == home.data:
-        home.make(home.data)
-    text = "".join(f"{signer.format()}\n" for signer in made)
-    write_atomic(path, text.encode(), mode=0o600, overwrite=False)
-    return made
+    return home.make(home.data) / "witness.key"
 
 
 def _state_path(folder: str, name: str) -> Path:

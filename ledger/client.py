@@ -37,7 +37,7 @@ MAX_RESULTS = 1_000
 
 _SUBMISSION = "submission"
 _PUBLISHED_SECONDS = 30.0
-_POLL = 0.1
+_POLL = 0.05
 _KEPT_ENTRIES = 1_024
 _OK, _CREATED, _CONFLICT = 200, 201, 409
 _REFUSED = (400, 413, 415, 422)
@@ -113,6 +113,9 @@ class RemoteLedger:
 
     def receipt(self, index: int) -> bytes:
         """A receipt for the leaf at ``index``, checked; waits until it is in a published checkpoint."""
+        if index in self._entries:  # it is there, and about to be published
+            with self._answers():
+                self._covering(index)
         answer = self._transport.request("GET", f"/v1/receipts/{index}", limit=MAX_RECEIPT_BYTES)
         self._raise_for(answer, f"receipt {index}")
         with self._answers():
