@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.models import Cosignature, Stamp
 from ledger.timestamping import MAX_STORED_TOKEN
@@ -48,12 +49,10 @@ class StampRow:
 
 def add_stamp(connection: Connection, stamp: StampRow) -> bool:
     """Keep a token; False when this authority's for this size is there already."""
-    present = select(Stamp.id).where(Stamp.size == stamp.size, Stamp.authority == stamp.authority)
-    if connection.execute(present).first() is not None:
-        return False
     values = {"size": stamp.size, "authority": stamp.authority, "note": stamp.note, "token": stamp.token}
-    connection.execute(insert(Stamp).values(**values))
-    return True
+    once = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = once(Stamp).values(**values).on_conflict_do_nothing(index_elements=[Stamp.size, Stamp.authority])
+    return connection.execute(row.returning(Stamp.id)).first() is not None
 
 
 def stamps_of(connection: Connection, size: int) -> list[StampRow]:

@@ -28,6 +28,9 @@ MAX_STORED_TOKEN = 24_576
 MAX_SKEW = timedelta(seconds=120)
 """How far an authority's clock and ours may be apart, the time of asking not counted. Beyond, one of them is wrong."""
 
+MAX_URL = 2_000
+"""Characters of an authority's address."""
+
 _SHA256_OID = "2.16.840.1.101.3.4.2.1"
 _OK = 200
 
@@ -88,6 +91,8 @@ def check_authority_url(url: str) -> None:
         _ = parts.port
     except ValueError as error:
         raise LedgerFault(f"timestamp authority {url[:200]!r}: {error}") from error
+    if len(url) > MAX_URL:
+        raise LedgerFault(f"timestamp authority {url[:200]!r}...: the address has more than {MAX_URL} characters")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or "@" in parts.netloc:
         raise LedgerFault(f"timestamp authority {url[:200]!r}: the address must start with http:// or https://")
 
