@@ -29,6 +29,9 @@ MAX_ADAPTER_BYTES = 4 * 2**30
 """Largest adapter file: a LoRA of full rank for a large model."""
 
 _MAX_SCALE = 10
+_NAME = "seedproof"
+_HARMLESS = "No LoRA keys associated to"
+"""How diffusers says that a file changes the denoiser alone, or a text encoder alone."""
 _SAFETENSORS_HEADER = b"{"
 
 
@@ -139,12 +142,13 @@ def _apply_lora(pipe: Any, file: AdapterFile, tensors: dict[str, Any]) -> None:
     told: list[str] = []
     with _warnings(told), torch.random.fork_rng():  # fresh layers draw weights, which the file replaces
         try:
-            pipe.load_lora_weights(tensors, adapter_name="seedproof", low_cpu_mem_usage=False)
+            pipe.load_lora_weights(tensors, adapter_name=_NAME, low_cpu_mem_usage=False)
         except (ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError) as error:
             raise UsageError(f"{file.path}: no LoRA for this model: {_line(str(error))}") from error
-    named = [name for names in pipe.get_list_adapters().values() for name in names]
-    if told or not named:
-        reason = _line(told[0]) if told else "none of its layers is one of the model's"
+    serious = [text for text in told if not text.startswith(_HARMLESS)]
+    wanted = sum(not name.endswith("alpha") for name in tensors)
+    if serious or _loaded(pipe) < max(wanted, 1):
+        reason = _line(serious[0]) if serious else "not all of its layers are layers of the model"
         raise UsageError(f"{file.path}: no LoRA for this model: {reason}")
     pipe.fuse_lora(components=list(pipe.get_list_adapters()), lora_scale=float(file.record.scale))
     pipe.unload_lora_weights()
@@ -175,6 +179,12 @@ def _apply_inversion(pipe: Any, file: AdapterFile, tensors: dict[str, Any]) -> N
                 pipe.load_textual_inversion({file.record.name: vectors}, text_encoder=encoder, tokenizer=tokenizer)
             except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
                 raise UsageError(f"{file.path}: cannot be given to this model: {_line(str(error))}") from error
+
+
+def _loaded(pipe: Any) -> int:
+    """How many tensors of the LoRA have found a place; one of the file may fill several."""
+    networks = [part for part in pipe.components.values() if hasattr(part, "named_parameters")]
+    return sum(f".{_NAME}." in f"{name}." for network in networks for name, _ in network.named_parameters())
 
 
 @contextmanager

@@ -107,6 +107,8 @@ class DiffusersRegenerator:
 
     def _why_not_sampled(self, recipe: Recipe, model: InstalledModel) -> str | None:
         """What stands against running this model's pipeline as the recipe says."""
+        if model.code is not None:
+            return "the model runs code of its own, and a verifier runs no stranger's code"
         setup = recipe.setup
         replaced = setup is not None and setup.replaced_scheduler
         kind_of(recipe.scheduler)
