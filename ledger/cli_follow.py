@@ -138,7 +138,12 @@ def revoke(
 ) -> None:
     """Withdraw the claim of a work that you own. That cannot be undone, and the claim stays in the log."""
     from ledger.follow import revoke_work
+    from provenance.display import require_plain_text
 
+    try:
+        remark = remark and require_plain_text(remark, "the note", limit=500)
+    except InvalidError as error:
+        raise UsageError(f"--note: {error}") from error
     with _opened(location) as ledger:
         claim = _claim_id(work)
         _confirm(f"Revoke claim {claim.hex()} for good ({reason})?", yes=yes)

@@ -229,7 +229,8 @@ def _read(path: Path, what: str, parse: Callable[[bytes], Parsed]) -> Parsed:
 
 
 def _show(asked: Challenge) -> None:
-    click.echo("You are asked to prove that you hold the secret of", err=True)
+    what = "the secret of" if asked.nonce is not None else f"the key {asked.Y.hex()}, which owns"
+    click.echo(f"You are asked to prove that you hold {what}", err=True)
     click.echo(f"  claim     {asked.claim.hex()}", err=True)
     click.echo(f"  by        {printable(asked.audience)}   (only they can use the answer)", err=True)
     if asked.prover:
