@@ -124,6 +124,7 @@ def verify(
                 require_fresh=require_fresh,
                 entropy=os.urandom(32),
                 progress=line,
+                sidecar=_read_sidecar(file),
             ),
         )
     finally:
@@ -169,6 +170,18 @@ def _open_regenerator(models: tuple[str, ...]) -> Regenerator | None:
     from provenance.plugins import open_regenerator
 
     return open_regenerator(models)
+
+
+def _read_sidecar(file: Path) -> bytes | None:
+    """What stands beside the picture under its name; too long a file is as if it were none."""
+    from provenance.sidecar import MAX_SIDECAR_BYTES, sidecar_path
+
+    path = sidecar_path(file)
+    try:
+        return read_bounded(path, "sidecar", limit=MAX_SIDECAR_BYTES) if path.exists() else None
+    except (OSError, UsageError, InvalidError) as error:
+        note(f"note: {path} is not counted: {error}")
+        return None
 
 
 def _read_opening(path: Path | None) -> Opening | None:

@@ -42,6 +42,7 @@ from provenance.integrity import (
 from provenance.link import Link, LinkResult, Subject, check_correlation, check_decoding, check_regeneration
 from provenance.recipe import Prompt, opening_commitment, parse_recipe
 from provenance.report import Check, Report, Status, Verdict
+from provenance.sidecar import check_sidecar
 from provenance.standing import Standing, check_lineage, check_logged, check_standing
 from provenance.stray import report_stray
 
@@ -74,6 +75,7 @@ class Request:
         opening: opens a sealed prompt for this verifier.
         entropy: random bytes of this verifier, from which the wrong seeds of step 9 are drawn: a forger who knew them
             could grind keys until they miss. Empty makes a run repeatable.
+        sidecar: the bytes of the file beside the picture (``provenance.sidecar``), if there is one.
     """
 
     policy: Policy
@@ -85,6 +87,7 @@ class Request:
     require_fresh: bool = False
     entropy: bytes = b""
     progress: Progress | None = None
+    sidecar: bytes | None = None
 
 
 def verify(data: bytes, request: Request) -> Report:
@@ -141,6 +144,16 @@ def verify(data: bytes, request: Request) -> Report:
         standing=standing,
         model=recipe.model.digest,
     )
+    if request.sidecar is not None:
+        logged, attested = check_sidecar(
+            request.sidecar,
+            (logged, attested),
+            claim,
+            request.policy,
+            request.now,
+            standing=standing,
+            model=recipe.model.digest,
+        )
     checks.extend((logged, standing.check, check_lineage(claim)))
     verdict, reason = _decide(checks, links, subject, attested)
     verdict, reason = _dispute(verdict, reason, logged, standing)

@@ -14,7 +14,7 @@ PACKAGES = ("provenance", "generator", "ledger")
 ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
     authoring inspection claimed
-    verify stray standing rivals history attested integrity link plugins ports policy
+    verify sidecar stray standing rivals history attested integrity link plugins ports policy
     manifest_write manifest container assertion jumbf cbor
     timeevidence receipt timestamp cosignature checkpoint note notekey notation tiles merkle
     correlation calibration
