@@ -61,6 +61,14 @@ T = TypeVar("T")
     help="RFC 3161 authority that stamps checkpoints; repeatable.",
 )
 @click.option(
+    "--timestamp-root",
+    "timestamp_roots",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Root certificate (PEM) that timestamps must chain to; repeatable. By default any that holds is kept.",
+)
+@click.option(
     "--timestamp-every", type=click.FloatRange(0.2, 86_400), default=60.0, show_default=True, metavar="SECONDS"
 )
 @click.option(
@@ -133,6 +141,7 @@ def serve(
     origin: str | None,
     workers: int,
     authorities: tuple[str, ...],
+    timestamp_roots: tuple[Path, ...],
     require_api_key: bool,
     connections: int,
     proxies: tuple[str, ...],
@@ -146,6 +155,7 @@ def serve(
     from ledger.server.process import announce, listen, open_settings
     from ledger.server.process import serve as run
     from ledger.server.settings import Patience, Settings, Witness
+    from ledger.timestamping import check_authority_url, read_roots
 
     host, port = _address(address)
     _check_database(database)
@@ -153,6 +163,8 @@ def serve(
         raise UsageError("give each --witness its --witness-key, in the same order")
     for url, key in zip(witnesses, witness_keys, strict=True):
         check_witness(url, key)
+    for url in authorities:
+        check_authority_url(url)
     settings = Settings(
         database=database,
         key_file=key_file,
@@ -166,6 +178,7 @@ def serve(
         read_rate=read_rate or None,
         proxies=proxies,
         authorities=authorities,
+        timestamp_roots=tuple(read_roots(path) for path in timestamp_roots),
         stamp_every=timestamp_every,
         patience=Patience(*patience),
         witnesses=tuple(Witness(url, key) for url, key in zip(witnesses, witness_keys, strict=True)),

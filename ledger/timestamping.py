@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 from ledger.tokens import MAX_RESPONSE_BYTES, check_token_signature, read_response
 from ledger.transport import Transport
 from provenance.errors import LedgerFault, SeedproofError, UsageError
+from provenance.files import read_bounded
 from provenance.timestamp import check_timestamp, decode_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-__all__ = ["MAX_SKEW", "MAX_STORED_TOKEN", "check_authority_url", "fetch_token"]
+__all__ = ["MAX_SKEW", "MAX_STORED_TOKEN", "check_authority_url", "fetch_token", "read_roots"]
 
 MAX_STORED_TOKEN = 24_576
 """Bytes of a token that is kept: as hex it must fit into a receipt of 65,536 bytes beside the proof."""
@@ -31,6 +33,7 @@ MAX_SKEW = timedelta(seconds=120)
 MAX_URL = 2_000
 """Characters of an authority's address."""
 
+_MAX_ROOTS_BYTES = 65_536
 _SHA256_OID = "2.16.840.1.101.3.4.2.1"
 _OK = 200
 
@@ -95,6 +98,22 @@ def check_authority_url(url: str) -> None:
         raise LedgerFault(f"timestamp authority {url[:200]!r}...: the address has more than {MAX_URL} characters")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or "@" in parts.netloc:
         raise LedgerFault(f"timestamp authority {url[:200]!r}: the address must start with http:// or https://")
+
+
+def read_roots(path: Path) -> bytes:
+    """The PEM certificates in an operator's file.
+
+    Raises:
+        UsageError: it cannot be read, or holds none.
+    """
+    from cryptography import x509
+
+    data = read_bounded(path, "--timestamp-root", limit=_MAX_ROOTS_BYTES)
+    try:
+        x509.load_pem_x509_certificates(data)
+    except ValueError as error:
+        raise UsageError(f"--timestamp-root: {path} holds no PEM certificate") from error
+    return data
 
 
 def _post(url: str, body: bytes, timeout: float) -> bytes:

@@ -63,7 +63,14 @@ class Lifespan:
             service.metrics.count_warnings(1)
             JOURNAL.warning("stamping", extra={"fields": {"detail": line}})
 
-        stamper = Stamper(service.log, service.settings.authorities, every=service.settings.stamp_every, tell=tell)
+        settings = service.settings
+        stamper = Stamper(
+            service.log,
+            settings.authorities,
+            every=settings.stamp_every,
+            anchors=settings.timestamp_roots,
+            tell=tell,
+        )
         thread = threading.Thread(target=stamper.run, args=(stop,), name="stamper", daemon=True)
         thread.start()
         self._stack.push_async_callback(asyncio.to_thread, thread.join)

@@ -82,7 +82,8 @@ class Settings:
         connections: most open connections of one worker; further ones are told to come back.
         write_rate, read_rate: what a client may do all the time; for a moment ten times as much.
         proxies: addresses of reverse proxies whose X-Forwarded-For names the client.
-        authorities: RFC 3161 authorities that stamp checkpoints, at most one in ``stamp_every`` seconds.
+        authorities: RFC 3161 authorities that stamp checkpoints, at most one in ``stamp_every`` seconds;
+            where ``timestamp_roots`` (PEM) are given, their tokens must chain to one of these.
     """
 
     database: str
@@ -97,6 +98,7 @@ class Settings:
     read_rate: float | None = 1_000.0
     proxies: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
+    timestamp_roots: tuple[bytes, ...] = ()
     stamp_every: float = 60.0
     witnesses: tuple[Witness, ...] = ()
     patience: Patience = field(default_factory=Patience)
