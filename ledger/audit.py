@@ -134,11 +134,9 @@ def _check_keys(
 
 
 def _check_tile(connection: Connection, tile: FullTile) -> list[str]:
-    statement = select(TileRow.root, TileRow.hashes).where(
-        TileRow.level == tile.level, TileRow.position == tile.position
-    )
+    statement = select(TileRow.__table__).where(TileRow.level == tile.level, TileRow.position == tile.position)
     row = connection.execute(statement).one_or_none()
-    if row is None or (row.root, row.hashes) != (tile.root, b"".join(tile.hashes)):
+    if row is None or tuple(row) != tile.row():
         return [f"the stored tree is not the tree of the entries: tile {tile.position} of level {tile.level}"]
     return []
 

@@ -24,17 +24,28 @@ if TYPE_CHECKING:
 
     from provenance.tiles import Tile
 
-__all__ = ["Edge", "FullTile", "read_edge"]
+__all__ = ["INNER_HEIGHT", "TILE_COLUMNS", "Edge", "FullTile", "read_edge"]
+
+INNER_HEIGHT = 4
+"""Levels from a tile's hashes to the 16 that are stored beside them."""
+
+TILE_COLUMNS = ("level", "position", "root", "inner", "hashes")
+"""Columns of ``tiles``."""
 
 
 @dataclass(frozen=True)
 class FullTile:
-    """A tile that became full: its 256 ``hashes`` and the ``root`` over them, a hash of the level above."""
+    """A tile that became full: its 256 ``hashes``, the 16 four levels above, and the ``root`` of the level above it."""
 
     level: int
     position: int
     root: bytes
+    inner: tuple[bytes, ...]
     hashes: tuple[bytes, ...]
+
+    def row(self) -> tuple[int, int, bytes, bytes, bytes]:
+        """Its row in ``tiles``, in the order of :data:`TILE_COLUMNS`."""
+        return self.level, self.position, self.root, b"".join(self.inner), b"".join(self.hashes)
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,8 @@ class Edge:
             coming = []
             while len(row) >= FULL_WIDTH:
                 hashes, row = tuple(row[:FULL_WIDTH]), row[FULL_WIDTH:]
-                top = subtrees(hashes)[-1]
-                made = FullTile(level, position, node_hash(*top), hashes)
+                above = subtrees(hashes)
+                made = FullTile(level, position, node_hash(*above[-1]), tuple(above[INNER_HEIGHT]), hashes)
                 full.append(made)
                 coming.append(made.root)
                 position += 1

@@ -5,7 +5,7 @@ Most receipts take one statement: the entry, the head, the published checkpoint,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
@@ -35,12 +35,16 @@ _NOTES = 64
 _ATTESTED = text(
     "SELECT leaf_index FROM leaves WHERE subject = :subject AND kind = 'attestation' ORDER BY leaf_index LIMIT 32"
 )
-_FACTS = text("""
+_BASE = """
     SELECT l.entry, l.leaf_hash, l.entry_id, p.size, p.root, p.note,
            EXISTS (SELECT 1 FROM stamps s WHERE s.size > :leaf),
-           EXISTS (SELECT 1 FROM cosignatures c WHERE c.size > :leaf)
-    FROM leaves l LEFT JOIN published p ON p.id = 1 WHERE l.leaf_index = :leaf
-""")
+           EXISTS (SELECT 1 FROM cosignatures c WHERE c.size > :leaf) {}
+    FROM leaves l LEFT JOIN published p ON p.id = 1 {} WHERE l.leaf_index = :leaf
+"""
+_FACTS = text(_BASE.format("", ""))
+_FACTS_AND_TILE = text(
+    _BASE.format(", t.root, t.inner, t.hashes", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile")
+)
 
 
 class NotPublishedFault(LedgerFault):
@@ -64,10 +68,7 @@ class ReceiptMaker:
         Raises:
             NotPublishedFault: no published checkpoint has the leaf. LedgerFault: the log is damaged.
         """
-        facts = connection.execute(_FACTS, {"leaf": index}).one_or_none()
-        if facts is None:
-            raise LedgerFault(f"ledger: entry {index} is missing; the database is damaged")
-        entry, stored, claim, size, root, note, stamped, cosigned = facts
+        entry, stored, claim, size, root, note, stamped, cosigned = _facts(connection, tree, index)
         check_stored_leaf(index, entry, stored)
         newest = _shown(head.origin, size, root, note) if served else head
         if index >= newest.size:
@@ -90,6 +91,18 @@ class ReceiptMaker:
             found = open_checkpoint(note, self._keys)
             self._opened = {note: found, **dict(list(self._opened.items())[: _NOTES - 1])}
         return found
+
+
+def _facts(connection: Connection, tree: StoredTree, index: int) -> Sequence[Any]:
+    """What the statement of the module gives; the leaf's tile, where it is needed, comes with it."""
+    lacking = tree.lacks(index)
+    statement = _FACTS if lacking is None else _FACTS_AND_TILE
+    row = connection.execute(statement, {"leaf": index} | ({} if lacking is None else {"tile": lacking})).one_or_none()
+    if row is None:
+        raise LedgerFault(f"ledger: entry {index} is missing; the database is damaged")
+    if lacking is not None:
+        tree.keep(0, lacking, (row[-3], row[-2], row[-1]))
+    return row[:8]
 
 
 def _shown(origin: str, size: object, root: object, note: object) -> TreeHead:

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, CursorResult, insert, select, update
 
 from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row
 from ledger.database import insert_rows, stored_data
-from ledger.edge import Edge, FullTile, read_edge
+from ledger.edge import TILE_COLUMNS, Edge, FullTile, read_edge
 from ledger.models import Base, Head, Leaf
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.entry import parse_any
@@ -213,8 +213,7 @@ def _insert(connection: Connection, new: Sequence[tuple[int, Prepared]], full: S
     insert_rows(connection, _TABLES["leaves"], LEAF_COLUMNS, [leaf_row(index, item) for index, item in new])
     keys = [(key, index) for index, item in new for key in key_prefixes(item.entry)]
     insert_rows(connection, _TABLES["keys"], ("key", "leaf_index"), keys)
-    tiles = [(tile.level, tile.position, tile.root, b"".join(tile.hashes)) for tile in full]
-    insert_rows(connection, _TABLES["tiles"], ("level", "position", "root", "hashes"), tiles)
+    insert_rows(connection, _TABLES["tiles"], TILE_COLUMNS, [tile.row() for tile in full])
 
 
 def _swap_head(connection: Connection, old: TreeHead, edge: Edge, signers: Sequence[NoteSigner]) -> TreeHead:

@@ -1,52 +1,119 @@
 """The stored tree: full tiles in the database, the partial ones at its right edge in memory, as merkle.py reads them.
 
 A proof needs one tile a level. Full tiles never change, so those that were read last stay in a cache of bounded size,
-which threads share.
+which threads share. Of a tile only what a proof asks for is hashed, and compared with what stands beside it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import text
 
-from ledger.models import TileRow
+from ledger.edge import INNER_HEIGHT
 from provenance import merkle
-from provenance.errors import EncodingError, LedgerFault
-from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, subtrees
+from provenance.errors import LedgerFault
+from provenance.tiles import FULL_WIDTH, MAX_TILE_BYTES, TILE_HEIGHT, Tile, subtrees
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger.edge import Edge
 
-__all__ = ["StoredTree", "TileCache"]
+__all__ = ["StoredTile", "StoredTree", "TileCache"]
 
-Rows = list[list[bytes]]
+_GROUP = 1 << INNER_HEIGHT
+_SIZE = merkle.HASH_SIZE
+_READ = text("SELECT root, inner, hashes FROM tiles WHERE level = :level AND position = :position")
+
+
+class _Nodes(Protocol):
+    """A tile as its proofs need it."""
+
+    def node(self, height: int, offset: int) -> bytes:
+        """The subtree of this height over the tile's hashes, the ``offset``-th from the left."""
+
+    def hashes(self) -> list[bytes]:
+        """All of its hashes."""
+
+
+class StoredTile:
+    """A full tile out of its row.
+
+    Raises:
+        LedgerFault: the row is not that of a tile, or what stands in it does not hang together.
+    """
+
+    def __init__(self, level: int, index: int, root: object, inner: object, hashes: object) -> None:
+        self._where = f"tile {index} at level {level}"
+        if not isinstance(inner, bytes) or not isinstance(hashes, bytes) or len(inner) != FULL_WIDTH // _GROUP * _SIZE:
+            raise self._damaged()
+        self._hashes = hashes
+        self._upper = subtrees(_split(inner))
+        if len(hashes) != MAX_TILE_BYTES or merkle.root(self._upper[0]) != root:
+            raise self._damaged()
+        self._groups: dict[int, list[list[bytes]]] = {}
+
+    def node(self, height: int, offset: int) -> bytes:
+        """See :class:`_Nodes`."""
+        if height >= INNER_HEIGHT:
+            return self._upper[height - INNER_HEIGHT][offset]
+        group, place = divmod(offset << height, _GROUP)
+        return self._group(group)[height][place >> height]
+
+    def hashes(self) -> list[bytes]:
+        """See :class:`_Nodes`."""
+        return [value for group in range(FULL_WIDTH // _GROUP) for value in self._group(group)[0]]
+
+    def _group(self, number: int) -> list[list[bytes]]:
+        found = self._groups.get(number)
+        if found is None:
+            start = number * _GROUP * _SIZE
+            found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
+            if found[-1][0] != self._upper[0][number]:
+                raise self._damaged()
+            self._groups[number] = found
+        return found
+
+    def _damaged(self) -> LedgerFault:
+        return LedgerFault(f"ledger: {self._where} was tampered with, or is damaged")
+
+
+class _EdgeTile:
+    """The partial tile at the right edge of a level."""
+
+    def __init__(self, hashes: tuple[bytes, ...]) -> None:
+        self._rows = subtrees(hashes)
+
+    def node(self, height: int, offset: int) -> bytes:
+        return self._rows[height][offset]
+
+    def hashes(self) -> list[bytes]:
+        return self._rows[0]
 
 
 class TileCache:
-    """Full tiles with the subtrees above their hashes; the least used one goes first."""
+    """Full tiles; the one that was not used for longest goes first."""
 
-    def __init__(self, limit: int = 512) -> None:
+    def __init__(self, limit: int = 1_024) -> None:
         self._limit = limit
-        self._tiles: OrderedDict[tuple[int, int], Rows] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int], StoredTile] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, level: int, index: int) -> Rows | None:
-        """The subtrees over a tile, if they are here."""
+    def get(self, level: int, index: int) -> StoredTile | None:
+        """A tile, if it is here."""
         with self._lock:
             found = self._tiles.get((level, index))
             if found is not None:
                 self._tiles.move_to_end((level, index))
             return found
 
-    def put(self, level: int, index: int, rows: Rows) -> None:
-        """Keep them; about 35 KB."""
+    def put(self, level: int, index: int, tile: StoredTile) -> None:
+        """Keep it; 9 KB, and up to 36 KB more once proofs have used all of it."""
         with self._lock:
-            self._tiles[level, index] = rows
+            self._tiles[level, index] = tile
             if len(self._tiles) > self._limit:
                 self._tiles.popitem(last=False)
 
@@ -58,7 +125,7 @@ class StoredTree:
         self._connection = connection
         self._edge = edge
         self._cache = cache
-        self._partial: dict[int, Rows] = {}
+        self._partial: dict[int, _EdgeTile] = {}
 
     def node(self, level: int, position: int) -> bytes:
         """The hash of one complete subtree.
@@ -68,9 +135,8 @@ class StoredTree:
         """
         tile_level, height = divmod(level, TILE_HEIGHT)
         first = position << height
-        rows = self._subtrees(tile_level, first // FULL_WIDTH)
         try:
-            return rows[height][(first % FULL_WIDTH) >> height]
+            return self._tile(tile_level, first // FULL_WIDTH).node(height, (first % FULL_WIDTH) >> height)
         except IndexError:
             raise LedgerFault(
                 f"ledger: the tree has no node {position} at level {level}; the database is damaged"
@@ -78,7 +144,7 @@ class StoredTree:
 
     def hashes(self, tile: Tile) -> list[bytes]:
         """The hashes of a tile of the tree, of which a partial one has the first."""
-        found = self._subtrees(tile.level or 0, tile.index)[0][: tile.width]
+        found = self._tile(tile.level or 0, tile.index).hashes()[: tile.width]
         if len(found) != tile.width:
             raise LedgerFault(f"ledger: the tree has no {tile.path}; the database is damaged")
         return found
@@ -95,26 +161,30 @@ class StoredTree:
         """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""
         return merkle.consistency_path(self.node, old, size)
 
-    def _subtrees(self, level: int, index: int) -> Rows:
+    def lacks(self, leaf: int) -> int | None:
+        """The tile of level 0 with this leaf, if it is neither here nor at the edge: to be read in one go."""
+        index = leaf // FULL_WIDTH
+        return None if self._edge.covers(Tile(0, index)) or self._cache.get(0, index) is not None else index
+
+    def keep(self, level: int, index: int, row: tuple[object, object, object]) -> StoredTile:
+        """Take a tile's row (root, inner, hashes) that was read."""
+        tile = StoredTile(level, index, *row)
+        self._cache.put(level, index, tile)
+        return tile
+
+    def _tile(self, level: int, index: int) -> _Nodes:
         if self._edge.covers(Tile(level, index)):
             if level not in self._partial:
-                self._partial[level] = subtrees(self._edge.rows[level])
+                self._partial[level] = _EdgeTile(self._edge.rows[level])
             return self._partial[level]
-        found = self._cache.get(level, index)
-        if found is None:
-            found = self._read(level, index)
-            self._cache.put(level, index, found)
-        return found
+        return self._cache.get(level, index) or self._read(level, index)
 
-    def _read(self, level: int, index: int) -> Rows:
-        statement = select(TileRow.root, TileRow.hashes).where(TileRow.level == level, TileRow.position == index)
-        row = self._connection.execute(statement).one_or_none()
+    def _read(self, level: int, index: int) -> StoredTile:
+        row = self._connection.execute(_READ, {"level": level, "position": index}).one_or_none()
         if row is None:
             raise LedgerFault(f"ledger: the tree has no tile {index} at level {level}; the database is damaged")
-        try:
-            rows = subtrees(parse_tile(row.hashes, FULL_WIDTH))
-        except EncodingError as error:
-            raise LedgerFault(f"ledger: tile {index} at level {level} is damaged: {error}") from error
-        if merkle.node_hash(*rows[-1]) != row.root:
-            raise LedgerFault(f"ledger: tile {index} at level {level} was tampered with, or is damaged")
-        return rows
+        return self.keep(level, index, (row[0], row[1], row[2]))
+
+
+def _split(data: bytes) -> list[bytes]:
+    return [data[i : i + _SIZE] for i in range(0, len(data), _SIZE)]

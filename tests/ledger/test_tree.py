@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from ledger import database
-from ledger.edge import Edge, read_edge
+from ledger.edge import TILE_COLUMNS, Edge, read_edge
 from ledger.models import Base
 from ledger.tree import StoredTree, TileCache
 from provenance import merkle
@@ -38,8 +38,7 @@ def store(connection, size):
         "entry",
     )
     database.insert_rows(connection, Base.metadata.tables["leaves"], columns, rows)
-    tiles = [(tile.level, tile.position, tile.root, b"".join(tile.hashes)) for tile in full]
-    database.insert_rows(connection, Base.metadata.tables["tiles"], ("level", "position", "root", "hashes"), tiles)
+    database.insert_rows(connection, Base.metadata.tables["tiles"], TILE_COLUMNS, [tile.row() for tile in full])
     return edge
 
 
@@ -172,6 +171,9 @@ def refuse_consistency(old, size, roots, path):
         "DELETE FROM tiles WHERE position = 0",
         "UPDATE tiles SET hashes = zeroblob(8192) WHERE position = 0",
         "UPDATE tiles SET hashes = zeroblob(10) WHERE position = 0",
+        "UPDATE tiles SET inner = zeroblob(512) WHERE position = 0",
+        "UPDATE tiles SET inner = zeroblob(10) WHERE position = 0",
+        "UPDATE tiles SET hashes = 'text' WHERE position = 0",
     ],
 )
 def test_a_missing_or_changed_tile_is_a_fault_of_the_ledger(engine, harm):
@@ -194,12 +196,12 @@ def test_a_node_beyond_the_tree_is_a_fault_of_the_ledger(engine):
 def test_the_cache_of_tiles_is_bounded():
     cache = TileCache(limit=2)
     for index in range(3):
-        cache.put(0, index, [[bytes([index])]])
+        cache.put(0, index, index)
     assert cache.get(0, 0) is None
     cache.get(0, 1)
-    cache.put(0, 3, [[b"3"]])
+    cache.put(0, 3, 3)
     assert cache.get(0, 2) is None
-    assert cache.get(0, 1) == [[b"\x01"]]
+    assert cache.get(0, 1) == 1
 
 
 def test_a_submission_and_a_receipt_do_not_read_the_whole_log(ledger):

@@ -108,6 +108,7 @@ def _create_beside() -> None:
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", BIG, autoincrement=False, nullable=False),
         sa.Column("root", HASH, nullable=False),
+        sa.Column("inner", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "position", name=op.f("pk_tiles")),
     )
@@ -229,7 +230,7 @@ class _Tiles:
 
     def __init__(self, bind: sa.Connection) -> None:
         self._bind = bind
-        self._table = _table("tiles", "level position root hashes")
+        self._table = _table("tiles", "level position root inner hashes")
         self._rows: dict[int, list[bytes]] = {}
         self._count: dict[int, int] = {}
 
@@ -240,13 +241,15 @@ class _Tiles:
             return
         position = self._count.get(level, 0)
         self._count[level] = position + 1
-        hashes, root = b"".join(row), list(row)
-        while len(root) > 1:
-            root = [_node(root[i], root[i + 1]) for i in range(0, len(root), 2)]
-        values = {"level": level, "position": position, "root": root[0], "hashes": hashes}
+        rows = [list(row)]
+        while len(rows[-1]) > 1:
+            rows.append([_node(rows[-1][i], rows[-1][i + 1]) for i in range(0, len(rows[-1]), 2)])
+        root = rows[-1][0]
+        values = {"level": level, "position": position, "root": root, "inner": b"".join(rows[4])}
+        values["hashes"] = b"".join(row)
         self._bind.execute(sa.insert(self._table), values)
         row.clear()
-        self.add(level + 1, root[0])
+        self.add(level + 1, root)
 
 
 def _rows(bind: sa.Connection, table: str, columns: str) -> Any:
