@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
@@ -18,6 +19,8 @@ __all__ = ["ENTRY_TYPE", "read_body", "require_type"]
 
 ENTRY_TYPE = "application/json"
 """Of entries and recipes."""
+
+_DISCARD_SECONDS, _DISCARD_PAUSE, _DISCARD_BYTES = 2.0, 0.1, 16 * 2**20
 
 
 def require_type(request: Request, accepted: tuple[str, ...]) -> str:
@@ -47,6 +50,7 @@ async def read_body(request: Request, *, limit: int) -> bytes:
     if not announced.isascii() or not announced.isdigit():
         raise Problem("bad-request", "Content-Length is no number")
     if len(announced) > 15 or int(announced) > limit:  # noqa: PLR2004 - a petabyte
+        await _discard(request)
         raise _too_large(limit)
     seconds = service_of(request).settings.patience.body
     message = await _receive(request, seconds)
@@ -65,6 +69,7 @@ async def _read_on(request: Request, first: bytes, limit: int, seconds: float) -
     more = True
     while more:
         if size > limit:
+            await _discard(request)
             raise _too_large(limit)
         message = await _receive(request, end - loop.time())
         parts.append(message.get("body", b""))
@@ -86,6 +91,18 @@ async def _receive(request: Request, seconds: float) -> Message:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message
+
+
+async def _discard(request: Request) -> None:
+    """Take in what a client is sending already: a connection that is closed before that loses the answer, too."""
+    loop = asyncio.get_running_loop()
+    end, left, more = loop.time() + _DISCARD_SECONDS, _DISCARD_BYTES, True
+    with contextlib.suppress(TimeoutError):
+        while more and left > 0 and loop.time() < end:
+            async with asyncio.timeout(_DISCARD_PAUSE):
+                message = await request.receive()
+            left -= len(message.get("body", b""))
+            more = message.get("more_body", False)
 
 
 def _too_large(limit: int) -> Problem:

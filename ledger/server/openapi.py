@@ -16,6 +16,7 @@ __all__ = ["document"]
 Json = dict[str, Any]
 
 _HEX32 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_TILE = r"^(entries|[0-9]|[1-5][0-9]|6[0-3])/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?$"
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _TEXT = {"type": "string"}
 _BYTES = {"schema": {"type": "string", "contentEncoding": "binary"}}
@@ -143,7 +144,10 @@ def _blobs() -> Json:
 
 
 def _log() -> Json:
-    tile = {**_path("path", {"type": "string"}), "description": "0/x001/067, 1/000.p/12, entries/000, ... (tlog-tiles)"}
+    tile = {
+        **_path("path", {"type": "string", "pattern": _TILE}),
+        "description": "0/x001/067, 1/000.p/12, entries/000, ... (tlog-tiles)",
+    }
     return {
         "/v1/log": {"get": _operation("getLog", "Name, keys and size of the log.", {"200": _json("Log")})},
         "/log/checkpoint": {

@@ -1,0 +1,187 @@
+"""Recipes and latents beside the log: who may publish and withdraw what."""
+
+import numpy as np
+import pytest
+
+from provenance.claim import Entry, claim_id, format_entry
+from provenance.commitment import commit
+from provenance.entry import parse_any
+from provenance.followup import format_follow_up
+from provenance.grant import Grant, format_grant, sign_grant
+from provenance.hashing import Tag
+from provenance.latent import latent_digest
+from provenance.proof import prove
+from provenance.recipe import format_recipe, recipe_digest
+from provenance.storedlatent import encode_latent
+from tests.support import follow, works
+from tests.support.entries import digest, make_claim, make_entry, secret
+
+INTEGERS = np.random.default_rng(1).integers(-20, 20, (4, 8, 8)).astype(np.int16)
+STORED = encode_latent(INTEGERS)
+LATENT = latent_digest(INTEGERS)
+RECIPE = format_recipe(works.recipe(bytes(32), works.master()))
+LATENT_TYPE, RECIPE_TYPE = "application/octet-stream", "application/json"
+
+
+def work(name, authors=("ann",)):
+    """A claim that names LATENT and RECIPE."""
+    from dataclasses import replace
+
+    from provenance.recipe import parse_recipe
+
+    claim = make_claim(name, authors=authors)
+    claim = replace(claim, recipe=recipe_digest(parse_recipe(RECIPE)), latent=replace(claim.latent, digest=LATENT))
+    identifier = claim_id(claim)
+    possession = prove(Tag.POSSESSION, secret("work", name), identifier)
+    proofs = tuple(prove(Tag.AUTHOR, secret("author", author), identifier) for author in authors)
+    return identifier, format_entry(Entry(claim, possession, proofs))
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    from provenance.recipe import parse_recipe
+
+    return recipe_digest(parse_recipe(RECIPE))
+
+
+@pytest.fixture(scope="module")
+def origin(service):
+    return service.get("/v1/log").json()["origin"]
+
+
+_SERIALS = iter(range(1, 1_000))
+
+
+def grant(origin, claim, *secrets, of=LATENT, action="publish", serial=None):
+    made = Grant(claim, of, action, origin, next(_SERIALS) if serial is None else serial)
+    return format_grant(sign_grant(made, secrets)).hex()
+
+
+def put(service, granted, data=STORED, *, of=LATENT, kind=LATENT_TYPE):
+    headers = {"Content-Type": kind} | ({} if granted is None else {"Seedproof-Grant": granted})
+    return service.request("PUT", f"/v1/blobs/{of.hex()}", data, headers)
+
+
+def delete(service, granted, *, of=LATENT):
+    return service.request("DELETE", f"/v1/blobs/{of.hex()}", headers={"Seedproof-Grant": granted})
+
+
+def test_what_an_owner_publishes_everybody_reads_until_he_withdraws_it(any_service):
+    origin = any_service.get("/v1/log").json()["origin"]
+    claim, entry = work("a")
+    any_service.submit(entry)
+    ann = secret("author", "ann")
+    assert any_service.get(f"/v1/blobs/{LATENT.hex()}").problem == "not-found"
+    answer = put(any_service, grant(origin, claim, ann, serial=10))
+    assert answer.status == 201
+    assert answer.json() == {"digest": LATENT.hex(), "kind": "latent", "bytes": len(STORED)}
+    read = any_service.get(f"/v1/blobs/{LATENT.hex()}")
+    assert (read.body, read.headers["content-type"]) == (STORED, LATENT_TYPE)
+    assert put(any_service, grant(origin, claim, ann, serial=11)).status == 200
+    size = any_service.get("/health").json()["size"]
+    assert delete(any_service, grant(origin, claim, ann, action="withdraw", serial=12)).status == 204
+    assert any_service.get(f"/v1/blobs/{LATENT.hex()}").status == 404
+    assert delete(any_service, grant(origin, claim, ann, action="withdraw", serial=13)).problem == "not-found"
+    assert any_service.get("/health").json()["size"] == size
+
+
+def test_a_withdrawn_blob_stays_withdrawn_when_its_grant_is_replayed(service, origin):
+    claim, entry = work("replay")
+    service.submit(entry)
+    ann = secret("author", "ann")
+    old = grant(origin, claim, ann)
+    assert put(service, old).status in (200, 201)
+    assert delete(service, grant(origin, claim, ann, action="withdraw")).status == 204
+    answer = put(service, old)
+    assert (answer.status, answer.problem) == (403, "forbidden")
+    assert service.get(f"/v1/blobs/{LATENT.hex()}").status == 404
+
+
+def test_recipes_are_json(service, origin, recipe):
+    claim, entry = work("recipe")
+    service.submit(entry)
+    granted = grant(origin, claim, secret("author", "ann"), of=recipe)
+    assert put(service, granted, RECIPE, of=recipe).problem == "media-type"
+    assert put(service, granted, RECIPE, of=recipe, kind=RECIPE_TYPE).status == 201
+    read = service.get(f"/v1/blobs/{recipe.hex()}")
+    assert (read.body, read.headers["content-type"]) == (RECIPE, RECIPE_TYPE)
+
+
+def test_only_the_owners_permit(service, origin):
+    claim, entry = work("mine")
+    service.submit(entry)
+    ann, eve = secret("author", "ann"), secret("author", "eve")
+    for bad in (
+        None,
+        "zz",
+        "00",
+        grant(origin, claim, eve),
+        grant(origin, claim, ann, ann),
+        grant("log.example/other", claim, ann),
+        grant(origin, claim, ann, action="withdraw"),
+        grant(origin, claim, ann, of=digest("other")),
+        grant(origin, digest("no claim"), ann),
+    ):
+        answer = put(service, bad)
+        assert answer.problem in ("forbidden", "bad-request"), bad
+    other = make_entry("other", authors=("eve",))
+    service.submit(other)
+    answer = put(service, grant(origin, parse_any(other).id, eve))  # his claim does not name this latent
+    assert answer.problem == "forbidden"
+
+
+def test_after_a_sale_the_buyer_decides(service, origin):
+    claim, entry = work("sold")
+    service.submit(entry)
+    service.submit(format_follow_up(follow.transfer(claim, claim, "ann", to="bob")))
+    assert put(service, grant(origin, claim, secret("author", "ann"))).problem == "forbidden"
+    assert put(service, grant(origin, claim, secret("author", "bob"))).status in (200, 201)
+
+
+def test_a_revoked_work_has_no_owner(service, origin):
+    claim, entry = work("revoked")
+    service.submit(entry)
+    service.submit(format_follow_up(follow.revocation(claim, claim, "ann")))
+    assert put(service, grant(origin, claim, secret("author", "ann"))).problem == "forbidden"
+
+
+def test_a_stolen_key_that_was_revoked_permits_nothing(service, origin):
+    claim, entry = work("stolen", authors=("carl",))
+    service.submit(entry)
+    carl = secret("author", "carl")
+    assert put(service, grant(origin, claim, carl)).status in (200, 201)
+    revoked = follow.key_revocation("carl", 0, log=origin)
+    assert service.submit(format_follow_up(revoked)).status == 201
+    assert delete(service, grant(origin, claim, carl, action="withdraw")).problem == "forbidden"
+
+
+def test_all_owners_permit_together_and_p_permits_for_anonymous_works(service, origin):
+    claim, entry = work("both", authors=("ann", "bob"))
+    service.submit(entry)
+    ann, bob = secret("author", "ann"), secret("author", "bob")
+    assert put(service, grant(origin, claim, ann)).problem == "forbidden"
+    assert put(service, grant(origin, claim, bob, ann)).problem == "forbidden"
+    assert put(service, grant(origin, claim, ann, bob)).status in (200, 201)
+    claim, entry = work("anonymous", authors=())
+    service.submit(entry)
+    assert commit(secret("work", "anonymous")) == parse_any(entry).claim.Y
+    assert put(service, grant(origin, claim, secret("work", "anonymous"))).status in (200, 201)
+
+
+@pytest.mark.parametrize(
+    ("data", "problems"),
+    [
+        (b"", {"malformed", "limit"}),
+        (b"SPL1", {"malformed"}),
+        (STORED[:-1], {"malformed"}),
+        (encode_latent(INTEGERS + 1), {"invalid"}),
+        (b"x" * (8 * 2**20 + 1), {"too-large"}),
+    ],
+    ids=["empty", "cut", "shorter", "another latent", "a giant"],
+)
+def test_other_content_is_refused_and_spends_no_grant(service, origin, data, problems):
+    claim, entry = work("content")
+    service.submit(entry)
+    granted = grant(origin, claim, secret("author", "ann"))
+    assert put(service, granted, data).problem in problems
+    assert put(service, granted).status in (200, 201)
