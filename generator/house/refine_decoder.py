@@ -14,7 +14,7 @@ import torch
 
 from generator.house.dataset import load_pictures
 from generator.house.latents import statistics
-from generator.house.schedule import Averages, Budget, Log, Stopper, load_checkpoint, save_checkpoint
+from generator.house.schedule import Averages, Budget, Log, Stopper, cosine_rate, load_checkpoint, save_checkpoint
 from generator.house.train_autoencoder import Pictures, load_autoencoder, picture_loss, psnr
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ __all__ = ["refine_decoder"]
 _REPORT, _SAVE = 50, 200
 _WARM_UP = 30
 _PROBE = 256
+_NO_END = 1e9
 
 
 def refine_decoder(shards: Sequence[Path], held_out: Path, config: dict[str, Any], folder: Path) -> None:
-    """Train for the configured minutes; the result is ``folder``/decoder.pt, from which an interrupted run goes on."""
+    """Train for the configured number of steps into ``folder``/decoder.pt, from which an interrupted run goes on."""
     torch.manual_seed(3)
     settings, log, stop = config["decoder"], Log(folder / "decoder.jsonl"), Stopper()
     found = load_checkpoint(folder / "decoder.pt")
-    if found is not None and found["spent"] >= 60.0 * settings["minutes"]:
+    if found is not None and found["step"] >= settings["steps"]:
         return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     whole = load_autoencoder(config["autoencoder"], folder).to(device)
@@ -42,12 +43,12 @@ def refine_decoder(shards: Sequence[Path], held_out: Path, config: dict[str, Any
         decoder.parameters(), settings["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-4, fused=True
     )
     averages = Averages(decoder.parameters(), settings["ema"])
-    step, budget = 0, Budget(settings["minutes"])
+    step, budget = 0, Budget(_NO_END)
     if found is not None:
         decoder.load_state_dict(found["model"])
         optimiser.load_state_dict(found["optimiser"])
         averages.values = [value.to(device) for value in found["averages"]]
-        step, budget = found["step"], Budget(settings["minutes"], found["spent"])
+        step, budget = found["step"], Budget(_NO_END, found["spent"])
     scale = statistics(folder)["scale"].view(1, -1, 1, 1).to(device)
     source, recent = Pictures(shards, 100_000 + step), []
 
@@ -55,9 +56,9 @@ def refine_decoder(shards: Sequence[Path], held_out: Path, config: dict[str, Any
         state = {"model": decoder.state_dict(), "optimiser": optimiser.state_dict(), "averages": averages.values}
         save_checkpoint(folder / "decoder.pt", {**state, "step": step, "spent": budget.spent})
 
-    while not budget.over and not stop.wanted:
+    while step < settings["steps"] and not stop.wanted:
         for group in optimiser.param_groups:
-            group["lr"] = budget.learning_rate(settings["learning_rate"], step, _WARM_UP)
+            group["lr"] = cosine_rate(settings["learning_rate"], step, settings["steps"], _WARM_UP)
         target = source.batch(settings["batch"]).to(device)
         strength = settings["noise"] * torch.rand(len(target), 1, 1, 1, device=device)
         with torch.autocast(device.type, dtype=torch.bfloat16):

@@ -1,4 +1,4 @@
-"""What the trainings share: budget, stopping cleanly, averaged weights, a log, checkpoints, random states."""
+"""What the trainings share: time and learning rate, stopping cleanly, averaged weights, a log, checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-__all__ = ["Averages", "Budget", "Log", "PowerAverages", "Stopper", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Averages", "Budget", "Log", "PowerAverages", "Stopper", "cosine_rate", "load_checkpoint", "save_checkpoint"]
 
 
 class Budget:
@@ -49,10 +49,11 @@ class Budget:
         """Whether the time is used up."""
         return self.spent >= self._total
 
-    def learning_rate(self, peak: float, step: int, warm_up: int) -> float:
-        """Linear warm-up, then a cosine down to 2 % at the end of the budget."""
-        share = min(1.0, self.spent / self._total)
-        return peak * min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * share)))
+
+def cosine_rate(peak: float, step: int, steps: int, warm_up: int) -> float:
+    """Learning rate at a step: linear warm-up, then a cosine down to 2 % at the last of ``steps``."""
+    share = min(1.0, step / steps)
+    return peak * min(1.0, (step + 1) / warm_up) * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
 class Stopper:

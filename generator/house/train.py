@@ -46,6 +46,7 @@ def main() -> None:
     stages, out, data = chosen.stage or _USUAL, chosen.out, chosen.out / "data"
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
+    torch.set_flush_denormal(True)
     out.mkdir(parents=True, exist_ok=True)
     if "data" in stages:
         compose_shards(data, range((chosen.shards or config["data"]["shards"]) + 1))

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from generator.house.autoencoder import Autoencoder
 from generator.house.dataset import load_pictures
-from generator.house.schedule import Averages, Budget, Log, Stopper, load_checkpoint, save_checkpoint
+from generator.house.schedule import Averages, Budget, Log, Stopper, cosine_rate, load_checkpoint, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,7 @@ _SAVE = 200
 _PROBE = 256
 _MIRRORED = 0.5
 _WARM_UP = 50
+_NO_END = 1e9
 
 
 class Pictures:
@@ -54,7 +55,7 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 def train_autoencoder(
     shards: Sequence[Path], held_out: Path, config: dict[str, Any], folder: Path, warm: Path | None = None
 ) -> None:
-    """Train on the shards until the configured minutes are used up; resumes from ``folder``/autoencoder.pt.
+    """Train on the shards for the configured number of steps; resumes from ``folder``/autoencoder.pt.
 
     ``warm`` is an autoencoder-final.pt of the same shape to start from instead of a principal component analysis.
     """
@@ -74,20 +75,20 @@ def train_autoencoder(
         model.parameters(), config["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-4, fused=True
     )
     averages = Averages(model.parameters(), config["ema"])
-    step, budget = 0, Budget(config["minutes"])
+    step, budget = 0, Budget(_NO_END)
     found = load_checkpoint(folder / "autoencoder.pt")
     if found is not None:
         model.load_state_dict(found["model"])
         optimiser.load_state_dict(found["optimiser"])
         averages.values = [value.to(device) for value in found["averages"]]
-        step, budget = found["step"], Budget(config["minutes"], found["spent"])
+        step, budget = found["step"], Budget(_NO_END, found["spent"])
     else:
         log(step=0, psnr=round(psnr(model, probe), 3))
         budget.skip()
     source, recent = Pictures(shards, step), []
-    while not budget.over and not stop.wanted:
+    while step < config["steps"] and not stop.wanted:
         for group in optimiser.param_groups:
-            group["lr"] = budget.learning_rate(config["learning_rate"], step, _WARM_UP)
+            group["lr"] = cosine_rate(config["learning_rate"], step, config["steps"], _WARM_UP)
         loss, error = _loss(model, source.batch(config["batch"]).to(device), config["kl_weight"])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -101,7 +102,7 @@ def train_autoencoder(
         if step % _SAVE == 0:
             _save(folder, model, optimiser, averages, step, budget)
     _save(folder, model, optimiser, averages, step, budget)
-    if budget.over:
+    if step >= config["steps"]:
         averages.install()
         log(step=step, seconds=round(budget.spent), psnr=round(psnr(model, probe), 3))
         save_checkpoint(folder / "autoencoder-final.pt", model.cpu().state_dict())

@@ -62,8 +62,10 @@ def build_denoiser(config: dict[str, Any], channels: int) -> UNet2DConditionMode
 def build_modules(config: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> nn.ModuleList:
     """Denoiser and text encoder, untrained, in the order of the checkpoints."""
     denoiser = build_denoiser(config["denoiser"], config["autoencoder"]["latent_channels"])
+    text = build_text_encoder(tokenizer, config["denoiser"])
     denoiser.set_attn_processor(AttnProcessor())  # plain products: an eighth faster than fused attention at this size
-    return nn.ModuleList([denoiser, build_text_encoder(tokenizer, config["denoiser"])])
+    text.set_attn_implementation("eager")
+    return nn.ModuleList([denoiser, text])
 
 
 def open_tokenizer(shards: Sequence[Path], max_tokens: int, folder: Path) -> PreTrainedTokenizerFast:

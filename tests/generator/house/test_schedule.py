@@ -14,16 +14,17 @@ from generator.house.schedule import (
     Log,
     PowerAverages,
     Stopper,
+    cosine_rate,
     load_checkpoint,
     save_checkpoint,
 )
 
 
 def test_the_learning_rate_warms_up_and_ends_at_two_percent():
-    fresh, spent = Budget(10.0), Budget(10.0, spent=600.0)
-    assert fresh.learning_rate(1.0, 0, 100) == pytest.approx(0.01, rel=1e-3)
-    assert fresh.learning_rate(1.0, 1000, 100) == pytest.approx(1.0, rel=1e-3)
-    assert spent.learning_rate(1.0, 1000, 100) == pytest.approx(0.02, rel=1e-3)
+    assert cosine_rate(1.0, 0, 10_000, 100) == pytest.approx(0.01, rel=1e-3)
+    assert cosine_rate(1.0, 100, 10_000, 100) == pytest.approx(1.0, rel=1e-3)
+    assert cosine_rate(1.0, 5_000, 10_000, 100) == pytest.approx(0.51, rel=1e-3)
+    assert cosine_rate(1.0, 10_000, 10_000, 100) == pytest.approx(0.02, rel=1e-3)
 
 
 def test_time_spent_before_counts_and_what_is_skipped_does_not():

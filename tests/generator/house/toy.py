@@ -11,13 +11,13 @@ CONFIG = {
     "autoencoder": {
         "latent_channels": 4,
         "widths": [16, 16],
-        "minutes": SECOND,
+        "steps": 40,
         "batch": 2,
         "learning_rate": 1e-3,
         "kl_weight": 1e-4,
         "ema": 0.9,
     },
-    "decoder": {"minutes": 0.5 * SECOND, "batch": 2, "learning_rate": 1e-3, "noise": 0.3, "ema": 0.9},
+    "decoder": {"steps": 10, "batch": 2, "learning_rate": 1e-3, "noise": 0.3, "ema": 0.9},
     "denoiser": {
         "widths": [32, 32, 32],
         "heads": [1, 1, 1],
