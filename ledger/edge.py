@@ -29,7 +29,7 @@ __all__ = ["INNER_HEIGHT", "TILE_COLUMNS", "Edge", "FullTile", "read_edge"]
 INNER_HEIGHT = 4
 """Levels from a tile's hashes to the 16 that are stored beside them."""
 
-TILE_COLUMNS = ("level", "position", "root", "inner", "hashes")
+TILE_COLUMNS = ("level", "position", "root", "middle", "hashes")
 """Columns of ``tiles``."""
 
 
@@ -40,12 +40,12 @@ class FullTile:
     level: int
     position: int
     root: bytes
-    inner: tuple[bytes, ...]
+    middle: tuple[bytes, ...]
     hashes: tuple[bytes, ...]
 
     def row(self) -> tuple[int, int, bytes, bytes, bytes]:
         """Its row in ``tiles``, in the order of :data:`TILE_COLUMNS`."""
-        return self.level, self.position, self.root, b"".join(self.inner), b"".join(self.hashes)
+        return self.level, self.position, self.root, b"".join(self.middle), b"".join(self.hashes)
 
 
 @dataclass(frozen=True)

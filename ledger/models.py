@@ -158,7 +158,7 @@ class Key(Base):
 class TileRow(Base):
     """A full tile: the 256 ``hashes`` at tree level 8 ``level`` from 256 ``position`` on, and the root over them.
 
-    ``inner`` are the 16 hashes four levels above, so that a proof hashes 30 times for a tile and not 255 times.
+    ``middle`` are the 16 hashes four levels above, so that a proof hashes 30 times for a tile and not 255 times.
     """
 
     __tablename__ = "tiles"
@@ -166,7 +166,7 @@ class TileRow(Base):
     level: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
     root: Mapped[bytes] = mapped_column(_HASH)
-    inner: Mapped[bytes] = mapped_column(Blob)
+    middle: Mapped[bytes] = mapped_column(Blob)
     hashes: Mapped[bytes] = mapped_column(Blob)
 
 

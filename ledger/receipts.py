@@ -43,7 +43,7 @@ _BASE = """
 """
 _FACTS = text(_BASE.format("", ""))
 _FACTS_AND_TILE = text(
-    _BASE.format(", t.root, t.inner, t.hashes", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile")
+    _BASE.format(", t.root, t.middle, t.hashes", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile")
 )
 
 

@@ -26,7 +26,7 @@ __all__ = ["StoredTile", "StoredTree", "TileCache"]
 
 _GROUP = 1 << INNER_HEIGHT
 _SIZE = merkle.HASH_SIZE
-_READ = text("SELECT root, inner, hashes FROM tiles WHERE level = :level AND position = :position")
+_READ = text("SELECT root, middle, hashes FROM tiles WHERE level = :level AND position = :position")
 
 
 class _Nodes(Protocol):
@@ -46,12 +46,16 @@ class StoredTile:
         LedgerFault: the row is not that of a tile, or what stands in it does not hang together.
     """
 
-    def __init__(self, level: int, index: int, root: object, inner: object, hashes: object) -> None:
+    def __init__(self, level: int, index: int, root: object, middle: object, hashes: object) -> None:
         self._where = f"tile {index} at level {level}"
-        if not isinstance(inner, bytes) or not isinstance(hashes, bytes) or len(inner) != FULL_WIDTH // _GROUP * _SIZE:
+        if (
+            not isinstance(middle, bytes)
+            or not isinstance(hashes, bytes)
+            or len(middle) != FULL_WIDTH // _GROUP * _SIZE
+        ):
             raise self._damaged()
         self._hashes = hashes
-        self._upper = subtrees(_split(inner))
+        self._upper = subtrees(_split(middle))
         if len(hashes) != MAX_TILE_BYTES or merkle.root(self._upper[0]) != root:
             raise self._damaged()
         self._groups: dict[int, list[list[bytes]]] = {}
@@ -167,7 +171,7 @@ class StoredTree:
         return None if self._edge.covers(Tile(0, index)) or self._cache.get(0, index) is not None else index
 
     def keep(self, level: int, index: int, row: tuple[object, object, object]) -> StoredTile:
-        """Take a tile's row (root, inner, hashes) that was read."""
+        """Take a tile's row (root, middle, hashes) that was read."""
         tile = StoredTile(level, index, *row)
         self._cache.put(level, index, tile)
         return tile

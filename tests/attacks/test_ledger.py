@@ -217,7 +217,7 @@ def test_a_replaced_entry_with_its_hash_gets_no_receipt(path):
         ("DELETE FROM keys WHERE leaf_index = 1", "keys"),
         ("INSERT INTO keys VALUES (1, 1)", "keys"),
         ("UPDATE tiles SET hashes = zeroblob(8192)", "stored tree"),
-        ("UPDATE tiles SET inner = zeroblob(512)", "stored tree"),
+        ("UPDATE tiles SET middle = zeroblob(512)", "stored tree"),
         ("INSERT INTO tiles VALUES (0, 3, zeroblob(32), zeroblob(512), zeroblob(8192))", "stored tree"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The migrated schema is the models' schema, up and down, and newer databases are refused."""
+"""The migrated schema is the models' schema; logs of earlier programs go up, down and up again with all they have."""
 
 import sqlite3
 
@@ -8,17 +8,42 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, inspect
 
-from ledger import database
-from ledger.local import open_ledger
+from ledger import audit, database, keys
+from ledger.local import LocalLedger, open_ledger
+from ledger.log import open_log
 from ledger.models import Base
+from provenance.checkpoint import VerifierKey
+from provenance.claim import claim_id, parse_entry
 from provenance.errors import LedgerFault
+from provenance.followup import format_follow_up
+from provenance.receipt import check_receipt, parse_receipt
+from tests.support.entries import make_entry
+from tests.support.follow import revocation
+from tests.support.logs import signer
+from tests.support.oldlog import dump, write_first_log
+
+ENTRIES = [make_entry(i, authors=["ann", "bob"][: i % 3]) for i in range(520)]
+"""Two full tiles and a rest."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request, tmp_path):
+    return str(tmp_path / "x.db") if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
-def engine(tmp_path):
-    made = database.open_engine(tmp_path / "x.db")
+def engine(location):
+    made = database.open_engine(location)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    path = tmp_path / "x.db.key"
+    path.write_bytes(keys.format_keys([signer()]))
+    path.chmod(0o600)
+    return path
 
 
 def test_the_migrated_schema_is_that_of_the_models(engine):
@@ -31,6 +56,17 @@ def test_the_migrated_schema_is_that_of_the_models(engine):
             assert {c["name"] for c in inspect(connection).get_check_constraints(table.name)} == ours
 
 
+def test_an_upgraded_schema_is_that_of_the_models(engine):
+    write_first_log(engine, signer(), ENTRIES[:3])
+    with database.writing(engine) as connection:
+        database.migrate(connection)
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+        names = {c["name"] for c in inspect(connection).get_unique_constraints("leaves")}
+        names.add(inspect(connection).get_pk_constraint("leaves")["name"])
+        assert names - {None} <= {"uq_leaves_entry_id", "pk_leaves"}
+
+
 def test_migrations_go_up_and_down_and_up(engine):
     with database.writing(engine) as connection:
         database.migrate(connection)
@@ -41,12 +77,77 @@ def test_migrations_go_up_and_down_and_up(engine):
         assert set(Base.metadata.tables) <= set(inspect(connection).get_table_names())
 
 
+def test_a_log_of_the_first_revision_opens_with_all_it_has(location, engine, key_file):
+    write_first_log(engine, signer(), ENTRIES)
+    ledger = LocalLedger(open_log(location, key_file=key_file))
+    try:
+        assert [item.entry for item in ledger.search()] == ENTRIES
+        assert ledger.submit(ENTRIES[5]).index == 5
+        assert ledger.submit(make_entry("new")).index == len(ENTRIES)
+        assert audit.check_log(ledger.engine, [signer().verifier_key]) == []
+        first, last = (parse_receipt(ledger.receipt(index)) for index in (1, 519))
+        assert (first.checkpoint.size, first.timestamps) == (2, (b"token",))
+        assert check_receipt(last, ENTRIES[519], [signer().verifier_key]).size == 521
+    finally:
+        ledger.close()
+
+
+def test_a_log_goes_down_and_up_again_with_all_it_has(engine):
+    write_first_log(engine, signer(), ENTRIES)
+    first = dump(engine)
+    with database.writing(engine) as connection:
+        database.migrate(connection)
+    second = dump(engine)
+    assert second != first
+    with database.writing(engine) as connection:
+        database.migrate(connection, "0001")
+    assert dump(engine) == first
+    with database.writing(engine) as connection:
+        database.migrate(connection)
+    assert dump(engine) == second
+
+
+def test_what_an_upgrade_makes_is_what_the_program_would_have_written(tmp_path, engine):
+    """An upgraded log and one that the present program wrote have the same rows."""
+    write_first_log(engine, signer(), ENTRIES)
+    with database.writing(engine) as connection:
+        database.migrate(connection)
+    ledger = open_ledger(str(tmp_path / "new.db"), create=True)
+    ledger.submit_batch(ENTRIES)
+    old, new = dump(engine), dump(ledger.engine)
+    ledger.close()
+    for table in ("leaves", "keys", "tiles"):
+        assert old[table] == new[table]
+
+
+def test_going_down_is_refused_where_something_would_be_lost(location, engine, key_file):
+    sold = make_entry("sold", authors=["ann"])
+    write_first_log(engine, signer(), [sold, make_entry(1)])
+    ledger = LocalLedger(open_log(location, key_file=key_file))
+    identifier = claim_id(parse_entry(sold).claim)
+    ledger.submit(format_follow_up(revocation(identifier, identifier, "ann")))
+    ledger.close()
+    before = dump(engine)
+    with pytest.raises(LedgerFault, match="older program does not know"), database.writing(engine) as connection:
+        database.migrate(connection, "0001")
+    assert dump(engine) == before
+
+
 def test_a_failed_migration_leaves_nothing(engine):
     with pytest.raises(RuntimeError), database.writing(engine) as connection:
         database.migrate(connection)
         raise RuntimeError
     with database.reading(engine) as connection:
         assert inspect(connection).get_table_names() == []
+
+
+def test_a_failed_upgrade_leaves_the_old_log(engine):
+    write_first_log(engine, signer(), ENTRIES[:5])
+    before = dump(engine)
+    with pytest.raises(RuntimeError), database.writing(engine) as connection:
+        database.migrate(connection)
+        raise RuntimeError
+    assert dump(engine) == before
 
 
 def test_the_head_revision_is_the_newest_file():
@@ -65,3 +166,21 @@ def test_a_newer_database_is_refused_and_left_alone(ledger, path):
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
     connection.close()
+
+
+def test_a_log_that_only_reads_does_not_migrate(location, engine, key_file):
+    write_first_log(engine, signer(), ENTRIES[:3])
+    before = dump(engine)
+    with pytest.raises(LedgerFault, match="older program"):
+        open_log(location, key_file=key_file, read_only=True)
+    assert dump(engine) == before
+    open_log(location, key_file=key_file).close()
+    public = key_file.with_name("public")
+    public.write_text(f"{signer().verifier_key.format()}\n")
+    reader = open_log(location, key_file=public, read_only=True)
+    assert reader.verifier_keys == (signer().verifier_key.format(),)
+    assert len(reader.search()) == 3
+    assert check_receipt(parse_receipt(reader.receipt(2)), ENTRIES[2], [VerifierKey.parse(reader.verifier_keys[0])])
+    with pytest.raises(LedgerFault, match="reading only"):
+        reader.submit_batch([])
+    reader.close()

@@ -171,8 +171,8 @@ def refuse_consistency(old, size, roots, path):
         "DELETE FROM tiles WHERE position = 0",
         "UPDATE tiles SET hashes = zeroblob(8192) WHERE position = 0",
         "UPDATE tiles SET hashes = zeroblob(10) WHERE position = 0",
-        "UPDATE tiles SET inner = zeroblob(512) WHERE position = 0",
-        "UPDATE tiles SET inner = zeroblob(10) WHERE position = 0",
+        "UPDATE tiles SET middle = zeroblob(512) WHERE position = 0",
+        "UPDATE tiles SET middle = zeroblob(10) WHERE position = 0",
         "UPDATE tiles SET hashes = 'text' WHERE position = 0",
     ],
 )

@@ -108,7 +108,7 @@ def _create_beside() -> None:
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", BIG, autoincrement=False, nullable=False),
         sa.Column("root", HASH, nullable=False),
-        sa.Column("inner", sa.LargeBinary(), nullable=False),
+        sa.Column("middle", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "position", name=op.f("pk_tiles")),
     )
@@ -230,7 +230,7 @@ class _Tiles:
 
     def __init__(self, bind: sa.Connection) -> None:
         self._bind = bind
-        self._table = _table("tiles", "level position root inner hashes")
+        self._table = _table("tiles", "level position root middle hashes")
         self._rows: dict[int, list[bytes]] = {}
         self._count: dict[int, int] = {}
 
@@ -245,7 +245,7 @@ class _Tiles:
         while len(rows[-1]) > 1:
             rows.append([_node(rows[-1][i], rows[-1][i + 1]) for i in range(0, len(rows[-1]), 2)])
         root = rows[-1][0]
-        values = {"level": level, "position": position, "root": root, "inner": b"".join(rows[4])}
+        values = {"level": level, "position": position, "root": root, "middle": b"".join(rows[4])}
         values["hashes"] = b"".join(row)
         self._bind.execute(sa.insert(self._table), values)
         row.clear()
