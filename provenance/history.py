@@ -115,9 +115,8 @@ def confirm(ledger: Ledger, item: Indexed) -> None:
 
 
 def _confirm_what_decides(ledger: Ledger, claim: Indexed, ownership: Ownership, revocations: list[Indexed]) -> None:
-    deciding = [claim, *ownership.chain]
-    if ownership.contested or any(item.kind != "attestation" for item in ownership.void):
-        deciding += revocations
+    void = {item.index for item in ownership.void}
+    deciding = [claim, *ownership.chain, *(item for item in revocations if item.index not in void)]
     for item in deciding:
         confirm(ledger, item)
 
