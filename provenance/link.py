@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from provenance.ports import Progress, Regenerator
     from provenance.recipe import Prompt, Recipe
 
-__all__ = ["Link", "LinkResult", "Subject", "check_correlation", "check_decoding", "check_regeneration"]
+__all__ = [
+    "Link",
+    "LinkResult",
+    "Subject",
+    "check_correlation",
+    "check_decoding",
+    "check_inversion",
+    "check_regeneration",
+]
 
 WRONG_SEEDS = 4
 """Wrong seeds drawn in step 9. A memorised prompt shows with the first; four take two seconds with the house model."""
@@ -196,6 +204,19 @@ def check_regeneration(
     if right <= accept:
         return LinkResult(Check(9, Status.PASS, f"regenerated: {text}", figures), Link.HOLDS)
     return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def check_inversion(
+    subject: Subject, prompt: Prompt, regenerator: Regenerator, progress: Progress | None = None
+) -> LinkResult:
+    """Step 9 for a latent that another program sampled: only the way back to the noise is tried.
+
+    Another program's steps differ by more than the thresholds of a regeneration allow, and prove nothing by that.
+    """
+    (progress or _silent)(0, 1, "inverting")
+    figures, backwards = _invert(subject, prompt, regenerator)
+    text = f"sampled by another program, so not regenerated; {backwards}"
+    return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)
 
 
 def _regenerate_wrong_seeds(

@@ -39,7 +39,15 @@ from provenance.integrity import (
     open_container,
     read_assertion,
 )
-from provenance.link import Link, LinkResult, Subject, check_correlation, check_decoding, check_regeneration
+from provenance.link import (
+    Link,
+    LinkResult,
+    Subject,
+    check_correlation,
+    check_decoding,
+    check_inversion,
+    check_regeneration,
+)
 from provenance.recipe import Prompt, opening_commitment, parse_recipe
 from provenance.report import Check, Report, Status, Verdict
 from provenance.sidecar import check_sidecar
@@ -195,11 +203,10 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
             raise MissingModelError(f"cannot regenerate: {reason}")
         checks.append(Check(9, Status.SKIP, reason))
         return links
-    elsewhere = _made_elsewhere(subject)
-    if elsewhere is not None:
+    if subject.recipe.setup is not None and subject.recipe.setup.attached:
         if request.depth is Depth.INSIST:
-            raise MissingModelError(f"cannot regenerate: {elsewhere}")
-        checks.append(Check(9, Status.SKIP, elsewhere))
+            raise MissingModelError("cannot regenerate: the picture was sampled by another program")
+        note(check_inversion(subject, prompt, regenerator, request.progress))
         return links
     try:
         note(check_regeneration(subject, prompt, regenerator, request.entropy, request.progress))
@@ -231,16 +238,6 @@ def _why_not(subject: Subject, request: Request) -> tuple[str, Prompt | None]:
     if not isinstance(prompt, Prompt):
         return "the prompt is sealed; ask its author for an opening (verify --opening)", None
     return "", prompt
-
-
-def _made_elsewhere(subject: Subject) -> str | None:
-    """Why step 9 would say nothing about this picture, although this machine has its model."""
-    setup = subject.recipe.setup
-    if setup is not None and setup.attached:
-        return "sampled by another program, which this one does not imitate to the last bit"
-    if setup is not None and setup.code is not None:
-        return "the model runs code of its own, and a verifier runs no stranger's code"
-    return None
 
 
 def _dispute(verdict: Verdict, reason: str, logged: Check, standing: Standing) -> tuple[Verdict, str]:
