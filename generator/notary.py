@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
     from generator.notary_key import NotaryKey
     from generator.notary_log import Library
+    from generator.notary_pixels import Decoder
     from generator.notary_state import NotaryState, StateFile
     from provenance.claim import Claim
     from provenance.entry import AnyEntry
     from provenance.policy import Policy
-    from provenance.ports import Progress, Regenerator
+    from provenance.ports import Progress
 
 __all__ = ["MAX_LATENT_BYTES", "Event", "Notary"]
 
@@ -90,7 +91,7 @@ class Notary:
         state_file: StateFile,
         *,
         policy: Policy,
-        regenerator: Regenerator,
+        regenerator: Decoder,
         tell: Callable[[Event], None],
         complain: Callable[[str], None],
         progress: Progress | None = None,

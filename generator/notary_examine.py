@@ -1,9 +1,11 @@
 """What a notary finds out about one claim: is its picture made by its seed, as verify's steps 6 to 9 see it?
 
 A notary has the claim, its recipe and its latent, and not the picture. So where verify compares pixels within rounding
-(step 8), a notary needs the very pixel digest of the claim: anything else, such as a machine that rounds otherwise, is
-left undecided. Nothing that a stranger wrote costs work before it was checked: digests, shapes, the seed, the model and
-the bounds of ``generator.regenerate`` come first.
+(step 8), a notary must find the very pixels with the claim's digest (:mod:`generator.notary_pixels`): where it cannot,
+because the picture is another one or this machine rounds too differently, the claim is left undecided.
+
+Nothing that a stranger wrote costs work before it was checked: digests, shapes, the seed, the model and the bounds of
+``generator.regenerate`` come first.
 """
 
 from __future__ import annotations
@@ -12,20 +14,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from generator.notary_pixels import claimed_pixels
 from provenance.commitment import seed
 from provenance.correlation import REQUIRED_BITS
 from provenance.errors import InvalidError, NotFiniteError, UnsupportedVersionError
 from provenance.followup_body import Figures
 from provenance.latent import dequantise, latent_digest
 from provenance.link import Link, Subject, check_correlation, check_regeneration
-from provenance.pixels import pixel_digest
 from provenance.recipe import Prompt, parse_recipe, recipe_digest
 from provenance.storedlatent import decode_latent
 
 if TYPE_CHECKING:
+    from generator.notary_pixels import Decoder
     from provenance.claim import Claim
     from provenance.policy import Policy
-    from provenance.ports import Progress, Regenerator
+    from provenance.ports import Progress
     from provenance.recipe import Recipe
     from provenance.report import Check
 
@@ -46,7 +49,7 @@ class Finding:
     calibration: bytes
 
 
-def why_not(claim: Claim, recipe: Recipe, policy: Policy, regenerator: Regenerator) -> str | None:
+def why_not(claim: Claim, recipe: Recipe, policy: Policy, regenerator: Decoder) -> str | None:
     """Why this notary does not examine a claim with this recipe, or None. Does no work."""
     if recipe_digest(recipe) != claim.recipe:
         return "the recipe is not the claimed one"
@@ -77,7 +80,7 @@ def examine(
     recipe_bytes: bytes,
     latent_bytes: bytes,
     policy: Policy,
-    regenerator: Regenerator,
+    regenerator: Decoder,
     *,
     entropy: bytes,
     progress: Progress | None = None,
@@ -96,8 +99,8 @@ def examine(
         integers = decode_latent(latent_bytes)
         if integers.shape != recipe.shape or latent_digest(integers) != claim.latent.digest:
             raise Undecided("the latent is not the claimed one")
-        pixels = regenerator.decode(recipe, dequantise(integers, recipe.latent_steps))
-        if pixel_digest(pixels) != claim.pixels:
+        pixels = claimed_pixels(claim.pixels, recipe, dequantise(integers, recipe.latent_steps), regenerator)
+        if pixels is None:
             raise Undecided("the latent does not decode to the claimed pixels here: another picture, or other rounding")
         subject = Subject(claim, recipe, integers, pixels, policy.models.get(recipe.model.digest))
         return _judge(subject, regenerator, entropy, progress)
@@ -105,7 +108,7 @@ def examine(
         raise Undecided(str(error)) from error
 
 
-def _judge(subject: Subject, regenerator: Regenerator, entropy: bytes, progress: Progress | None) -> Finding:
+def _judge(subject: Subject, regenerator: Decoder, entropy: bytes, progress: Progress | None) -> Finding:
     prompt = subject.recipe.prompt
     if not isinstance(prompt, Prompt):
         raise Undecided("the prompt is sealed")

@@ -72,6 +72,11 @@ class DiffusersRegenerator:
         pixels: NDArray[np.uint8] = self._pipeline(recipe).decode(latent[None])[0]
         return pixels
 
+    def decode_float(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same in [0, 1] before it is rounded to bytes: what a notary needs to know where machines may differ."""
+        picture: NDArray[np.float32] = self._pipeline(recipe).decode_float(latent[None])[0]
+        return picture
+
     def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
         """The final latent for each seed, one by one."""
         pipeline = self._pipeline(recipe)

@@ -51,6 +51,7 @@ class Machine:
     drift: float = 0.0  # of other hardware
     forgetful: bool = False  # the seed does not matter: a memorised prompt
     brightness: int = 0  # of decoded pixels
+    rounding: object = 0.0  # what its arithmetic adds to levels of 0 to 255
 
     def why_not(self, recipe):
         if recipe.model != MODEL:
@@ -73,8 +74,15 @@ class Machine:
 
     def decode(self, recipe, latent):
         self._work("decode")
+        return np.floor(self.levels(latent) + self.rounding + 0.5).astype(np.uint8)
+
+    def decode_float(self, recipe, latent):
+        self._work("decode")
+        return ((self.levels(latent) + self.rounding) / 255).astype(np.float32)
+
+    def levels(self, latent):
         wave = np.kron(np.tanh(latent[:3] / 8), np.ones((8, 8), np.float32))
-        return (127.5 + 100 * wave.transpose(1, 2, 0) + self.brightness).astype(np.uint8)
+        return 127.5 + 100 * wave.transpose(1, 2, 0) + self.brightness
 
     def invert(self, recipe, prompt, latent):
         self._work("invert")
