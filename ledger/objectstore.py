@@ -7,6 +7,7 @@ its entity tag). So the store itself refuses what two processes must not both do
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from provenance.tiles import Tile
 
 __all__ = ["ObjectStore", "open_object_store"]
+
+RETRY_SECONDS = 10.0
+"""How long a request is tried again before it is a fault; publishing itself is tried again after that."""
 
 _ATTEMPTS = 8
 _HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -42,7 +46,11 @@ def open_object_store(location: str) -> ObjectStore:
         ) from error
     with _faults(location):
         parts = urlsplit(location)
-        options: dict[str, Any] = {"client_options": {"allow_http": True}} if parts.scheme != "memory" else {}
+        options: dict[str, Any] = {}
+        if parts.scheme != "memory":
+            timeouts = {"allow_http": True, "timeout": "10s", "connect_timeout": "5s"}
+            retries = {"max_retries": 5, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+            options = {"client_options": timeouts, "retry_config": retries}
         return ObjectStore(from_url(location, **options), location)
 
 
@@ -125,7 +133,7 @@ def _faults(location: str) -> Iterator[None]:
     except Exception as error:
         from obstore.exceptions import BaseError
 
-        if isinstance(error, BaseError | OSError | ValueError):
+        if isinstance(error, BaseError | OSError | ValueError | NotImplementedError):
             reason = str(error).strip().split("\n", 1)[0][:300]
             raise LedgerFault(f"tiles: {location} cannot be used: {reason}; check the store and its keys") from error
         raise
