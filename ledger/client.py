@@ -19,7 +19,16 @@ from ledger.pins import MAX_KEYS_BYTES, read_offered, trusted_keys
 from ledger.tiled import LOG_PREFIX, TiledLog
 from ledger.transport import Answer, Transport
 from provenance.entry import parse_any
-from provenance.errors import ConflictError, ForgedError, InvalidError, LedgerFault, UnsupportedVersionError
+from provenance.errors import (
+    ConflictError,
+    EncodingError,
+    ForgedError,
+    InvalidError,
+    LedgerFault,
+    LimitError,
+    SeedproofError,
+    UnsupportedVersionError,
+)
 from provenance.ports import LoggedEntry
 from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
 
@@ -39,9 +48,18 @@ _SUBMISSION = "submission"
 _PUBLISHED_SECONDS = 30.0
 _POLL = 0.05
 _KEPT_ENTRIES = 1_024
-_OK, _CREATED, _CONFLICT = 200, 201, 409
+_OK, _CONFLICT = 200, 409
+_DONE = (200, 201, 204)
 _REFUSED = (400, 413, 415, 422)
 _NOT_FOUND = (404, 410)
+_BLAME: dict[str, type[SeedproofError]] = {
+    "malformed": EncodingError,
+    "limit": LimitError,
+    "too-large": LimitError,
+    "forged": ForgedError,
+    "unsupported": UnsupportedVersionError,
+}
+"""Name of a problem -> what it is here; every other refusal is an InvalidError."""
 
 
 def open_ledger(location: str, *, create: bool = False) -> RemoteLedger:  # noqa: ARG001 - nobody makes a service by naming it
@@ -97,7 +115,13 @@ class RemoteLedger:
         """Log an entry, or find the one with its id that was logged first. It is durable when this returns."""
         parsed = parse_any(entry)
         path = "/v1/claims" if parsed.kind == "claim" else "/v1/follow-ups"
-        answer = self._transport.request("POST", path, limit=wire.MAX_ANSWER_BYTES, body=entry, headers=self._headers())
+        answer = self._transport.request(
+            "POST",
+            path,
+            limit=wire.MAX_ANSWER_BYTES,
+            body=entry,
+            headers={"Content-Type": "application/json", **self.authorization()},
+        )
         self._raise_for(answer, _SUBMISSION)
         with self._answers():
             made = wire.read_submission(answer.body)
@@ -175,21 +199,46 @@ class RemoteLedger:
         """Publish a recipe (application/json) or stored latent (application/octet-stream) under its owners' grant.
 
         Raises:
-            InvalidError: the service refuses it. LedgerFault: it is away.
+            InvalidError: the body is not what its digest says. LedgerFault: the service refuses, or is away.
         """
-        headers = self._headers() | {"Content-Type": media_type, "Seedproof-Grant": grant.hex()}
+        headers = {"Content-Type": media_type, "Seedproof-Grant": grant.hex(), **self.authorization()}
         path = f"/v1/blobs/{digest.hex()}"
         answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
         self._raise_for(answer, _SUBMISSION)
+
+    def put_blob(self, digest: bytes, data: bytes, grant: bytes, *, media_type: str) -> None:
+        """Publish a recipe (application/json) or stored latent (application/octet-stream) under its owners' grant.
+
+        Raises:
+            InvalidError: the service refuses what it is. LedgerFault: it refuses the grant, or is away.
+        """
+        headers = {"Content-Type": media_type, "Seedproof-Grant": grant.hex(), **self.authorization()}
+        path = f"/v1/blobs/{digest.hex()}"
+        answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
+        self._raise_for(answer, _SUBMISSION)
+
+    def delete_blob(self, digest: bytes, grant: bytes) -> bool:
+        """Take back a recipe or latent under its owners' grant; False when the service did not have it.
+
+        Raises:
+            LedgerFault: the service refuses, or is away.
+        """
+        headers = {"Seedproof-Grant": grant.hex(), **self.authorization()}
+        path = f"/v1/blobs/{digest.hex()}"
+        answer = self._transport.request("DELETE", path, limit=wire.MAX_ANSWER_BYTES, headers=headers)
+        if answer.status in _NOT_FOUND:
+            return False
+        self._raise_for(answer, "withdrawal")
+        return True
 
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
 
-    def _headers(self) -> dict[str, str]:
-        """Of requests that write."""
+    def authorization(self) -> dict[str, str]:
+        """The header field with the user's API key for this service, if he has one."""
         key = api_key(self.location)
-        return {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
     # --- what every answer goes through -----------------------------------------------------------------------------
 
@@ -244,7 +293,7 @@ class RemoteLedger:
 
     def _raise_for(self, answer: Answer, what: str) -> None:
         """Turn every status but success into an exception of ours."""
-        if answer.status in (_OK, _CREATED):
+        if answer.status in _DONE:
             return
         says = wire.read_problem(answer.body) or "no reason given"
         text = f"ledger {self.location}: {what} refused with status {answer.status}: {says}"
@@ -253,9 +302,7 @@ class RemoteLedger:
                 index = wire.problem_index(answer.body)
             raise ConflictError(text, index)
         if answer.status in _REFUSED and what == _SUBMISSION:
-            if wire.is_unsupported(answer.body):
-                raise UnsupportedVersionError(text)
-            raise InvalidError(text)
+            raise _BLAME.get(wire.problem_name(answer.body), InvalidError)(text)
         raise LedgerFault(text)
 
     @contextlib.contextmanager

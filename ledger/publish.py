@@ -1,79 +1,56 @@
 """Taking a signed picture to another log: submit its claim, and rebuild its manifest around the new receipt.
 
 The claim binds pixels and not file bytes, so nothing that was claimed changes: the same claim, recipe, latent and
-pixels, in a container that is signed anew. A picture is published by its author alone, since only he can sign the
-container so that it vouches for itself; the entry itself anybody may submit.
+pixels, in a container that is signed anew. Into a file a receipt is put by its author alone, since only he can sign the
+container so that it vouches for itself. Beside it anybody may put one, as anybody may submit the entry.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ledger.stapling import staple_trusted
-from provenance.assertion import parse_assertion
+from ledger.work import Work, own_secret, read_environment, read_work
 from provenance.authoring import Wrapping, submit_claim, wrap
 from provenance.canonicalfile import read_plain
-from provenance.claim import Entry, claim_id, format_entry, parse_claim, parse_entry
-from provenance.commitment import commit
+from provenance.claim import claim_id, parse_entry
 from provenance.credentials import one_time_credentials
-from provenance.derivation import derive_author, derive_work
-from provenance.encoding import parse_json
-from provenance.errors import (
-    EncodingError,
-    EnvironmentFault,
-    InvalidError,
-    UnprovedError,
-    UnsupportedVersionError,
-    UsageError,
-)
-from provenance.manifest import read_container
+from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UnsupportedVersionError
+from provenance.note import split_note
 from provenance.pixels import media_type_of
 from provenance.policy import Policy
 from provenance.receipt import parse_receipt
 from provenance.recipe import parse_recipe
-from provenance.report import Verdict
+from provenance.sidecar import format_sidecar, make_sidecar, parse_sidecar
 from provenance.storedlatent import decode_latent
-from provenance.verify import Depth, Request, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from provenance.assertion import Assertion
-    from provenance.claim import Claim
-    from provenance.container import Container
     from provenance.credentials import Credentials
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["Publication", "publish_picture", "receipt_remarks"]
+__all__ = ["Publication", "publish_beside", "publish_picture", "receipt_remarks"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A published picture: ``data`` is the new file; ``logged`` stands in the log, first there if ``known_before``.
+    """A published picture: ``data`` is the new file or sidecar; ``logged`` is first there if ``known_before``.
 
-    ``receipt`` took the place of ``replaced``, the receipt that the file had before, if it had one.
+    ``receipt`` took the place of ``replaced``, the receipt that was there before, if there was one. Where a refresh
+    found nothing better, ``data`` is None and nothing is to be written.
     """
 
-    data: bytes
+    data: bytes | None
     claim_id: bytes
     logged: LoggedEntry
     receipt: bytes
     known_before: bool
     anonymous: bool
     replaced: bytes | None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What is taken out of a signed file."""
-
-    assertion: Assertion
-    claim: Claim
-    latent: bytes
-    title: str
 
 
 def publish_picture(
@@ -86,29 +63,31 @@ def publish_picture(
     tsa_url: str | None = None,
     before_receipt: Callable[[], None] | None = None,
     trust: Policy | None = None,
+    refresh: bool = False,
 ) -> Publication:
     """The picture with its claim in ``ledger``. An anonymous work is signed by a fresh one-time certificate again.
 
     Attestations by the notaries of ``trust`` come before all others in the receipt.
-    Nothing is submitted before it is certain that the file is sound and that it is the caller's own.
+    Nothing is submitted before it is certain that the file is sound and that it is the caller's own. With ``refresh``
+    nothing is submitted at all, and the receipt is put in only if it proves more.
 
     Raises:
-        UnprovedError: there is no claim of ours in it. InvalidError: it is not what it claims.
+        UnprovedError: there is no claim of ours in it, or, to refresh it, not in this log.
+        InvalidError: it is not what it claims.
         UsageError: it was made with another master secret. LedgerFault: see :func:`provenance.authoring.submit_claim`.
     """
-    work = _read_work(data, now)
-    secret = _own_secret(work.claim, master)
-    entry = format_entry(Entry(work.claim, work.assertion.possession, work.assertion.authors))
-    known_before = ledger.find(claim_id(work.claim)) is not None
-    logged, receipt = submit_claim(ledger, entry, before_receipt)
-    receipt = staple_trusted(receipt, ledger, claim_id(work.claim), trust or Policy())
+    work = read_work(data, now)
+    secret = own_secret(work.claim, master)
+    made = _log(work, ledger, work.assertion.receipt, before_receipt, trust or Policy(), refresh=refresh)
+    if refresh and not _proves_more(made.receipt, made.replaced):
+        return made
     wrapping = Wrapping(
-        entry=parse_entry(logged.entry),
+        entry=parse_entry(made.logged.entry),
         recipe=parse_recipe(work.assertion.recipe),
         integers=decode_latent(work.latent),
-        receipt=receipt,
+        receipt=made.receipt,
         sealed=work.assertion.sealed,
-        environment=_environment(work.assertion.environment),
+        environment=read_environment(work.assertion.environment),
         title=work.title,
     )
     signer = credentials if work.claim.authors else one_time_credentials(now)
@@ -116,21 +95,40 @@ def publish_picture(
     signed = wrap(data, media_type, wrapping, signer, master=master, work_secret=secret, tsa_url=tsa_url)
     if read_plain(signed).data != read_plain(data).data:
         raise EnvironmentFault("signing changed the picture itself; nothing was written, please report it")
-    return Publication(
-        data=signed,
-        claim_id=claim_id(work.claim),
-        logged=logged,
-        receipt=receipt,
-        known_before=known_before,
-        anonymous=not work.claim.authors,
-        replaced=work.assertion.receipt,
-    )
+    return replace(made, data=signed)
+
+
+def publish_beside(
+    data: bytes,
+    ledger: Ledger,
+    present: bytes | None,
+    *,
+    now: datetime,
+    before_receipt: Callable[[], None] | None = None,
+    trust: Policy | None = None,
+    refresh: bool = False,
+) -> Publication:
+    """A sidecar for the picture, with its claim in ``ledger``; ``present`` is the sidecar that is there already.
+
+    Raises:
+        As :func:`publish_picture`, but that anybody's picture will do.
+    """
+    work = read_work(data, now)
+    replaced = _receipt_of(present)
+    if replaced is None and refresh:
+        replaced = work.assertion.receipt
+    made = _log(work, ledger, replaced, before_receipt, trust or Policy(), refresh=refresh)
+    if refresh and not _proves_more(made.receipt, made.replaced):
+        return made
+    return replace(made, data=format_sidecar(make_sidecar(made.logged.entry, made.receipt)))
 
 
 def receipt_remarks(made: Publication) -> list[str]:
     """What the new receipt took away, and what it gives away, in sentences for the author."""
+    if made.data is None:
+        return ["this log has no receipt that proves more; nothing was changed"]
     remarks = []
-    before, now = _count_timestamps(made.replaced), _count_timestamps(made.receipt)
+    (before, *_), (now, *_) = _counts(made.replaced), _counts(made.receipt)
     if before and not now:
         remarks.append(
             f"warning: the receipt that was in the file had {before} timestamps, the new one has none and proves no "
@@ -146,50 +144,43 @@ def receipt_remarks(made: Publication) -> list[str]:
     return remarks
 
 
-def _count_timestamps(receipt: bytes | None) -> int:
-    """RFC 3161 tokens in a receipt; none in one that cannot be read. Whether they hold is not asked."""
+def _log(
+    work: Work,
+    ledger: Ledger,
+    replaced: bytes | None,
+    before_receipt: Callable[[], None] | None,
+    trust: Policy,
+    *,
+    refresh: bool,
+) -> Publication:
+    """The claim in the log with its newest receipt; nothing is written yet."""
+    identifier = claim_id(work.claim)
+    known = ledger.find(identifier)
+    if refresh and known is None:
+        raise UnprovedError(f"this claim is not in {ledger.location}; publish it there first, without --refresh")
+    logged, receipt = submit_claim(ledger, work.entry, before_receipt)
+    receipt = staple_trusted(receipt, ledger, identifier, trust)
+    return Publication(None, identifier, logged, receipt, known is not None, not work.claim.authors, replaced)
+
+
+def _proves_more(receipt: bytes, before: bytes | None) -> bool:
+    return before is None or any(new > old for new, old in zip(_counts(receipt), _counts(before), strict=True))
+
+
+def _counts(receipt: bytes | None) -> tuple[int, int, int]:
+    """Timestamps, attestations, and signatures under the checkpoint; whether they hold is not asked."""
     if receipt is None:
-        return 0
+        return 0, 0, 0
     try:
-        return len(parse_receipt(receipt).timestamps)
+        parsed = parse_receipt(receipt)
+        signatures = split_note(parsed.checkpoint.note)[1]
     except (InvalidError, UnsupportedVersionError):
-        return 0
+        return 0, 0, 0
+    return len(parsed.timestamps), len(parsed.attestations), len(signatures)
 
 
-def _read_work(data: bytes, now: datetime) -> _Work:
-    """The parts of a signed file, after the quick verification: trusting nobody, so that only what is false fails."""
-    report = verify(data, Request(policy=Policy(), now=now, depth=Depth.QUICK))
-    if report.verdict is Verdict.UNPROVED:
-        raise UnprovedError(f"no authorship claim to publish: {report.reason}")
-    if report.verdict is Verdict.INVALID:
-        raise InvalidError(f"not published, the picture is invalid: {report.reason}")
-    container = read_container(data, media_type_of(data) or "", anchors_pem=None)
-    if container is None or container.assertion is None or container.latent is None:
-        raise UnprovedError("no authorship claim to publish: its latent is not in the file")
-    assertion = parse_assertion(container.assertion)
-    return _Work(assertion, parse_claim(assertion.claim), container.latent, _title(container))
-
-
-def _own_secret(claim: Claim, master: Master) -> bytes:
-    """The work's secret, if the claim is all the caller's own."""
-    if claim.nonce is None:
-        raise UsageError("this claim's key was not derived from a master secret; publish it with the key's own tool")
-    secret = derive_work(master, claim.nonce)
-    if commit(secret) != claim.Y:
-        raise UsageError("this picture was made with another master secret; only its author can publish it")
-    if claim.authors and commit(derive_author(master)) != claim.authors[0]:
-        raise UsageError("the first author of this picture is somebody else; he must publish it")
-    return secret
-
-
-def _environment(text: str) -> dict[str, str]:
-    value = parse_json(text.encode(), "environment")
-    if not isinstance(value, dict):
-        raise EncodingError("environment: must be an object")
-    return {key: item if isinstance(item, str) else str(item) for key, item in value.items()}
-
-
-def _title(container: Container) -> str:
-    manifest = container.store["manifests"][container.store["active_manifest"]]
-    title = manifest.get("title")
-    return title if isinstance(title, str) and title else "picture"
+def _receipt_of(sidecar: bytes | None) -> bytes | None:
+    try:
+        return None if sidecar is None else parse_sidecar(sidecar).receipt
+    except (InvalidError, UnsupportedVersionError):
+        return None

@@ -33,8 +33,8 @@ __all__ = [
     "MAX_PAGE_BYTES",
     "PAGE",
     "Submission",
-    "is_unsupported",
     "problem_index",
+    "problem_name",
     "read_entry",
     "read_page",
     "read_problem",
@@ -56,6 +56,7 @@ MAX_ENTRY_ANSWER_BYTES = _ESCAPED * MAX_ENTRY_BYTES + 1_024
 MAX_PAGE_BYTES = _ESCAPED * 5 * 2**20
 """One page: services end it when its entries have more than 4 MiB."""
 
+_URN = "urn:seedproof:problem:"
 _ID_BYTES = 32
 _MAX_DETAIL = 300
 
@@ -125,13 +126,13 @@ def problem_index(data: bytes) -> int:
     return _index(_object(parse_json(data, "problem", limit=MAX_ANSWER_BYTES), "problem"))
 
 
-def is_unsupported(data: bytes) -> bool:
-    """Whether a problem says that the service does not know this kind or version."""
+def problem_name(data: bytes) -> str:
+    """The short name of a problem: what stands behind the last colon of its type; empty when it is none of ours."""
     try:
-        fields = _object(parse_json(data, "problem", limit=MAX_ANSWER_BYTES), "problem")
+        kind = _object(parse_json(data, "problem", limit=MAX_ANSWER_BYTES), "problem").get("type")
     except InvalidError:
-        return False
-    return fields.get("type") == "urn:seedproof:problem:unsupported"
+        return ""
+    return kind.removeprefix(_URN) if isinstance(kind, str) and kind.startswith(_URN) else ""
 
 
 def _entry(value: Json) -> tuple[LoggedEntry, AnyEntry]:

@@ -7,7 +7,16 @@ import pytest
 from ledger.apikey import api_key
 from ledger.client import open_ledger
 from provenance.claim import claim_id
-from provenance.errors import ConflictError, InvalidError, LedgerFault, UnsupportedVersionError, UsageError
+from provenance.errors import (
+    ConflictError,
+    EncodingError,
+    ForgedError,
+    InvalidError,
+    LedgerFault,
+    LimitError,
+    UnsupportedVersionError,
+    UsageError,
+)
 from provenance.home import find_home
 from provenance.notekey import KeyType, VerifierKey, new_signer
 from provenance.plugins import open_ledger as open_any
@@ -88,9 +97,13 @@ def test_an_entry_beyond_the_checkpoint_is_not_believed_for_ever(ledger, standin
 @pytest.mark.parametrize(
     ("status", "problem", "error"),
     [
-        (400, {"type": "urn:seedproof:problem:malformed", "title": "no", "detail": "canonical"}, InvalidError),
+        (400, {"type": "urn:seedproof:problem:malformed", "title": "no", "detail": "canonical"}, EncodingError),
         (413, {}, InvalidError),
-        (422, {"type": "urn:seedproof:problem:forged"}, InvalidError),
+        (422, {"type": "urn:seedproof:problem:forged"}, ForgedError),
+        (422, {"type": "urn:seedproof:problem:limit"}, LimitError),
+        (422, {"type": "urn:seedproof:problem:invalid"}, InvalidError),
+        (422, {"type": "about:blank"}, InvalidError),
+        (422, {"type": 7}, InvalidError),
         (422, {"type": "urn:seedproof:problem:unsupported"}, UnsupportedVersionError),
         (409, {"index": 7}, ConflictError),
         (409, {"index": -7}, LedgerFault),

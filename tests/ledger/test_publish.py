@@ -217,6 +217,8 @@ def test_publish_command(picture, path):
         "ledger": str(path),
         "index_in_log": 0,
         "known_before": False,
+        "changed": True,
+        "published": [],
     }
     assert stat.S_IMODE(picture.stat().st_mode) == 0o640
     assert "where it stood already" in run(cli.publish, picture, "--ledger", path).stderr
@@ -312,10 +314,12 @@ def test_fsck_says_what_is_wrong(picture, path):
 
     run(cli.publish, picture, "--ledger", path)
     with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM authors")
+        connection.execute("DELETE FROM keys")
     connection.close()
     result = run(cli.ledger, "fsck", "--ledger", path, "--json", error=LedgerFault)
-    assert json.loads(result.stdout)["problems"] == ["entry 0: the column authors does not follow from the entry"]
+    assert json.loads(result.stdout)["problems"] == [
+        "entry 0: the keys that it is looked up by do not follow from the entry"
+    ]
 
 
 def test_commands_use_the_own_ledger_by_default(picture):
