@@ -325,7 +325,7 @@ def test_a_follow_up_needs_its_claim_and_its_prev_in_the_log():
     entry = parse_any(format_follow_up(examples()["transfer"]))
     claim = parse_any(make_entry("a", authors=("ann", "bob")))
     other = parse_any(make_entry("b", authors=("ann", "bob")))
-    for found, before in ((None, None), (other, other), (entry, claim), (claim, None), (claim, other)):
+    for found, before in ((None, None), (other, other), (other, claim), (entry, claim), (claim, None), (claim, other)):
         with pytest.raises(InvalidError):
             check_beside(entry, found, before, second_opinion=False)
     with pytest.raises(TypeError):
