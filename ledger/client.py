@@ -206,17 +206,6 @@ class RemoteLedger:
         answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
         self._raise_for(answer, _SUBMISSION)
 
-    def put_blob(self, digest: bytes, data: bytes, grant: bytes, *, media_type: str) -> None:
-        """Publish a recipe (application/json) or stored latent (application/octet-stream) under its owners' grant.
-
-        Raises:
-            InvalidError: the service refuses what it is. LedgerFault: it refuses the grant, or is away.
-        """
-        headers = {"Content-Type": media_type, "Seedproof-Grant": grant.hex(), **self.authorization()}
-        path = f"/v1/blobs/{digest.hex()}"
-        answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
-        self._raise_for(answer, _SUBMISSION)
-
     def delete_blob(self, digest: bytes, grant: bytes) -> bool:
         """Take back a recipe or latent under its owners' grant; False when the service did not have it.
 
