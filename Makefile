@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 DEMO ?= demo
 
-.PHONY: demo test lint test-nightly test-interop wheel-test bench train clean
+.PHONY: demo test lint test-nightly test-interop test-api wheel-test bench train clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -41,6 +41,10 @@ test-nightly: $(VENV)/.installed-dev
 test-interop: $(VENV)/.installed-dev
 	cd tests/interop && npm ci --silent --no-fund --no-audit
 	$(BIN)/python -m pytest -m interop
+
+# Ten minutes of schemathesis against a running service.
+test-api: $(VENV)/.installed-dev
+	SEEDPROOF_API_SECONDS=600 $(BIN)/python -m pytest -m slow tests/ledger/server/test_openapi.py
 
 # A wheel built here and installed elsewhere does the main job.
 wheel-test: $(VENV)/.installed-dev

@@ -41,7 +41,7 @@ class Pool:
     """Entries in, places in the log out. Lives in one event loop; use as ``async with Pool(log) as pool``.
 
     ``on_published`` is called in the event loop with each checkpoint that becomes visible, ``on_fault`` with each
-    failure to publish.
+    failure to publish, ``on_batch`` with the number of entries of each batch that was committed.
     """
 
     def __init__(
@@ -55,11 +55,12 @@ class Pool:
         cosign: Callable[[Published], Sequence[bytes]] | None = None,
         on_published: Callable[[Published], None] | None = None,
         on_fault: Callable[[Exception], None] | None = None,
+        on_batch: Callable[[int], None] | None = None,
     ) -> None:
         self._log = log
         self._max_batch, self._max_wait, self._max_queue = max_batch, max_wait, max_queue
         self._publish_every, self._cosign = publish_every, cosign
-        self._on_published, self._on_fault = on_published, on_fault
+        self._on_published, self._on_fault, self._on_batch = on_published, on_fault, on_batch
         self._queue: list[Waiting] = []
         self._closing = False
         self._come, self._enough = asyncio.Event(), asyncio.Event()
@@ -141,6 +142,8 @@ class Pool:
                 if not future.done():
                     future.set_exception(fault)
             return
+        if self._on_batch:
+            self._on_batch(len(batch))
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():  # its caller has gone away; the entry is logged all the same
                 continue

@@ -42,7 +42,13 @@ class Lifespan:
             self._begin(_follow_parent())
         if not service.settings.read_only:
             await self._begin_cosigning()
-            pool = await stack.enter_async_context(Pool(service.log))
+            pool = Pool(
+                service.log,
+                on_published=service.proofs.show,
+                on_batch=service.metrics.count_batch,
+                on_fault=self._note_fault,
+            )
+            await stack.enter_async_context(pool)
             service.attach(pool)
             stack.callback(service.attach, None)
             if service.settings.authorities:
@@ -55,6 +61,10 @@ class Lifespan:
     ) -> None:
         await self._stack.aclose()
         JOURNAL.info("stopped", extra={"fields": {"process": os.getpid()}})
+
+    def _note_fault(self, error: Exception) -> None:
+        self.service.metrics.count_fault()
+        JOURNAL.warning("publishing", extra={"fields": {"detail": str(error), "error": type(error).__name__}})
 
     def _begin_stamping(self) -> None:
         service, stop = self.service, threading.Event()

@@ -24,6 +24,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable by which prometheus_client finds the folder that the workers share; set before it loads."""
 
+_ENTRIES_A_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -52,6 +53,10 @@ class Metrics:
         self._published = Gauge(
             "seedproof_published_size", "Entries published", registry=registry, multiprocess_mode="livemax"
         )
+        self._batches = Histogram(
+            "seedproof_batch_entries", "Entries of a batch", buckets=_ENTRIES_A_BATCH, registry=registry
+        )
+        self._faults = Counter("seedproof_publishing_faults", "Checkpoints not published in time", registry=registry)
         self._children: dict[tuple[str, str, int], Counter] = {}
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -66,6 +71,14 @@ class Metrics:
     def count_entry(self, kind: str, *, duplicate: bool) -> None:
         """Count one accepted entry."""
         self._entries.labels(kind, "duplicate" if duplicate else "new").inc()
+
+    def count_batch(self, entries: int) -> None:
+        """Count one batch that was committed."""
+        self._batches.observe(entries)
+
+    def count_fault(self) -> None:
+        """Count one failure to publish."""
+        self._faults.inc()
 
     def count_problem(self, name: str) -> None:
         """Count one problem document."""

@@ -16,7 +16,8 @@ __all__ = ["document"]
 Json = dict[str, Any]
 
 _HEX32 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-_TILE = r"^(entries|[0-9]|[1-5][0-9]|6[0-3])/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?$"
+_WIDTH = "([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_TILE = rf"^(entries|[0-9]|[1-5][0-9]|6[0-3])/(x[0-9]{{3}}/){{0,5}}[0-9]{{3}}(\.p/{_WIDTH})?$"
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _TEXT = {"type": "string"}
 _BYTES = {"schema": {"type": "string", "contentEncoding": "binary"}}

@@ -78,11 +78,15 @@ class Proofs:
                 continue
             return path
 
+    def show(self, head: TreeHead) -> None:
+        """This is the newest published tree now."""
+        self._shown = head
+        self._until = asyncio.get_running_loop().time() + FRESH_SECONDS
+
     def _keep(self, task: asyncio.Task[TreeHead]) -> None:
         self._asking = None
         if not task.cancelled() and task.exception() is None:
-            self._shown = task.result()
-            self._until = asyncio.get_running_loop().time() + FRESH_SECONDS
+            self.show(task.result())
 
     def _node(self, level: int, position: int, size: int) -> bytes:
         tile_level, height = divmod(level, TILE_HEIGHT)

@@ -134,6 +134,11 @@ class Service:
                 return answer.body
             time.sleep(0.05)
 
+    def logged(self):
+        """How many entries are logged, published or not."""
+        lines = self.get("/metrics").body.decode().splitlines()
+        return int(float(next(line.split()[1] for line in lines if line.startswith("seedproof_log_size "))))
+
     def stop(self, how=signal.SIGTERM):
         """End the process with a signal; its exit code."""
         if self.process.poll() is None:

@@ -22,12 +22,6 @@ def identifier(entry):
     return parse_any(entry).id
 
 
-def logged_size(service):
-    """Entries that are logged: every index below has a receipt sooner or later."""
-    lines = service.get("/metrics").body.decode().splitlines()
-    return int(float(next(line.split()[1] for line in lines if line.startswith("seedproof_log_size "))))
-
-
 def test_a_claim_is_logged_with_a_receipt_that_holds(any_service):
     entry = make_entry("a", authors=("ann",))
     answer = any_service.submit(entry)
@@ -51,12 +45,12 @@ def test_a_duplicate_gets_the_first_index(any_service):
 
 def test_replayed_submissions_at_once_are_one_entry(service):
     entry = make_entry("replayed")
-    before = logged_size(service)
+    before = service.logged()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: service.submit(entry), range(24)))
     assert sorted(answer.status for answer in answers) == [200] * 23 + [201]
     assert len({answer.json()["index"] for answer in answers}) == 1
-    assert logged_size(service) == before + 1
+    assert service.logged() == before + 1
 
 
 def test_rivals_are_both_logged(service):
@@ -85,14 +79,14 @@ def test_a_sale_is_logged_and_the_second_one_conflicts(any_service):
 def test_a_follow_up_by_somebody_else_does_not_apply(service):
     entry = make_entry("mine", authors=("ann",))
     service.submit(entry)
-    before = logged_size(service)
+    before = service.logged()
     stolen = format_follow_up(follow.transfer(identifier(entry), identifier(entry), "eve", to="eve"))
     answer = service.submit(stolen)
     assert (answer.status, answer.problem) == (422, "forged")
     unknown = format_follow_up(follow.revocation(bytes(32), bytes(32), "ann"))
     answer = service.submit(unknown)
     assert (answer.status, answer.problem) == (422, "invalid")
-    assert logged_size(service) == before
+    assert service.logged() == before
 
 
 def test_each_kind_has_its_path(service):
@@ -148,11 +142,11 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_leaves_nothing(service, name):
     body, status, problem = REFUSED[name]
-    before = logged_size(service)
+    before = service.logged()
     answer = service.post("/v1/claims", body)
     assert (answer.status, answer.problem) == (status, problem)
     assert "\n" not in answer.json()["detail"]
-    assert logged_size(service) == before
+    assert service.logged() == before
     assert service.get("/health").status == 200
 
 
