@@ -15,6 +15,7 @@ import torch
 from generator.guard import Streams, numbered_draws
 from generator.inversion import Backwards
 from generator.loading import downscale_factor, scale_to_decoder
+from generator.sizes import LARGEST, PACKED
 from provenance.errors import EnvironmentFault, MissingModelError, SeedproofError, UsageError
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from generator.families import Family
 
 __all__ = ["DiffusersPipeline"]
-
-MAX_SIDE = 4096
-"""Pixels; a larger picture is a mistake more often than a wish."""
 
 _UNSET = 100_000
 """Tokenizers whose length was never set say 10^30."""
@@ -63,13 +61,13 @@ class DiffusersPipeline:
         """
         factor = downscale_factor(self.decoder)
         config = self._denoiser.config
-        patch = 2 if self.family.packed else int(getattr(config, "patch_size", None) or 1)
+        patch = PACKED if self.family.packed else int(getattr(config, "patch_size", None) or 1)
         step = factor * patch
         for side in (width, height):
-            if side % step or not step <= side <= MAX_SIDE:
-                raise UsageError(f"--size: sides must be multiples of {step} up to {MAX_SIDE}, not {side}")
+            if side % step or not step <= side <= LARGEST:
+                raise UsageError(f"--size: sides must be multiples of {step} from {step} to {LARGEST}, not {side}")
         channels = int(config.in_channels)
-        return channels // 4 if self.family.packed else channels, height // factor, width // factor
+        return channels // PACKED**2 if self.family.packed else channels, height // factor, width // factor
 
     @torch.inference_mode()
     def sample(

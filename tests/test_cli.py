@@ -47,6 +47,7 @@ def test_help_of_every_command_has_an_example(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
     names = [
+        "attach",
         "calibrate",
         "challenge",
         "check",
@@ -57,6 +58,7 @@ def test_help_of_every_command_has_an_example(capsys):
         "ledger",
         "publish",
         "respond",
+        "seed",
         "verify",
     ]
     assert all(name in out for name in names)
