@@ -9,7 +9,6 @@ from provenance.errors import LedgerFault
 from tests.contract.test_ledger import *  # noqa: F403 - all of its tests, with the fixtures below
 from tests.support.service import serving
 
-
 pytestmark = pytest.mark.slow  # a process for each test
 
 
