@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 DEMO ?= demo
 
-.PHONY: demo test lint test-nightly test-interop test-api wheel-test bench train clean
+.PHONY: demo test lint test-nightly test-faults test-interop test-api wheel-test bench train clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -36,6 +36,10 @@ lint: $(VENV)/.installed-dev
 # What takes long: marked slow, nightly.
 test-nightly: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+# The log under 200 kills at random moments, and killed at every single one of its writes.
+test-faults: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/faults tests/contract -m "slow or not slow" --timeout 3600
 
 # Our vectors, checked by a Node.js program that shares no code with ours.
 test-interop: $(VENV)/.installed-dev
