@@ -25,18 +25,24 @@ __all__ = ["find", "fsck", "show", "stamp"]
 _LEDGER = click.option(
     "--ledger", "location", metavar="PATH", help="The log's database file; by default your own local one."
 )
+_ANY_LEDGER = click.option(
+    "--ledger", "location", metavar="PATH|URL", help="The log's file or service; by default your own local one."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 _DIGEST_BYTES = 32
 
 
 @click.command(epilog="Example: seedproof ledger show --ledger gallery.db")
-@_LEDGER
+@_ANY_LEDGER
 @_JSON
 def show(location: str | None, as_json: bool) -> None:
     """Show the log's name, key, size and newest checkpoint."""
-    opened = open_own(location)
+    from ledger.client import open_ledger
+
+    opened = open_ledger(location) if location is not None and "://" in location else open_own(location)
     try:
         head = opened.head()
+        key = opened.verifier_key
     finally:
         opened.close()
     if as_json:
@@ -45,7 +51,7 @@ def show(location: str | None, as_json: bool) -> None:
                 "version": 1,
                 "ledger": opened.location,
                 "origin": head.origin,
-                "verifier_key": opened.verifier_key,
+                "verifier_key": key,
                 "size": head.size,
                 "root": head.root.hex(),
                 "checkpoint": head.note.decode(),
@@ -53,8 +59,8 @@ def show(location: str | None, as_json: bool) -> None:
         )
         return
     click.echo(f"log      {head.origin}")
-    click.echo(f"file     {opened.location}")
-    click.echo(f"key      {opened.verifier_key}")
+    click.echo(f"at       {opened.location}")
+    click.echo(f"key      {key}")
     click.echo(f"entries  {head.size}")
     click.echo(f"root     {head.root.hex()}")
 
@@ -65,7 +71,7 @@ def show(location: str | None, as_json: bool) -> None:
 @click.option("--commitment", metavar="HEX", help="Claims of this Y.")
 @click.option("--pixels", metavar="HEX", help="Claims over this pixel digest.")
 @click.option("--author", metavar="HEX", help="Claims of this author key.")
-@_LEDGER
+@_ANY_LEDGER
 @_JSON
 def find(
     file: Path | None,
@@ -80,6 +86,8 @@ def find(
 
     Exit code 3 when there is none.
     """
+    from provenance.entry import parse_any
+
     given = {"commitment": commitment, "pixels": pixels, "author": author}
     wanted = {name: _digest(text, name) for name, text in given.items() if text is not None}
     if (file is not None) + (claim is not None) + bool(wanted) != 1:
@@ -91,7 +99,7 @@ def find(
         found: Sequence[LoggedEntry]
         if claim is not None:
             single = opened.find(_digest(claim, "claim"))
-            found = [] if single is None else [single]
+            found = [] if single is None or parse_any(single.entry).claim is None else [single]
         else:
             found = opened.search(
                 commitment=wanted.get("commitment"), pixels=wanted.get("pixels"), author=wanted.get("author")
