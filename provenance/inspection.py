@@ -9,7 +9,10 @@ from provenance.assertion import parse_assertion
 from provenance.claim import claim_id, parse_claim
 from provenance.encoding import parse_json
 from provenance.errors import InvalidError, SeedproofError
+from provenance.followup import parse_follow_up
+from provenance.followup_body import body_json
 from provenance.manifest import read_container
+from provenance.note import split_note
 from provenance.pixels import media_type_of
 from provenance.receipt import parse_receipt
 
@@ -85,8 +88,15 @@ def _receipt(data: bytes | None) -> Json:
         "log": receipt.checkpoint.origin,
         "index": receipt.index,
         "size": receipt.checkpoint.size,
+        "signed_by": [line.name for line in split_note(receipt.checkpoint.note)[1]],
         "timestamps": len(receipt.timestamps),
+        "attestations": [_attestation(entry) for entry in receipt.attestations],
     }
+
+
+def _attestation(data: bytes) -> Json:
+    """What an attestation says; whether it holds, and who trusts its notary, is verify's to tell."""
+    return _or_error(lambda: body_json(parse_follow_up(data).body))
 
 
 def _or_error(read: Callable[[], Json]) -> Json:
