@@ -32,11 +32,15 @@ _SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class App:
-    """One worker's application. ``service`` is there between start-up and shutdown."""
+    """One worker's application. ``service`` is there between start-up and shutdown.
+
+    ``fault`` is why it did not start, or did not end well.
+    """
 
     def __init__(self, start: Callable[[], Lifespan]) -> None:
         self._start = start
         self._lifespan: Lifespan | None = None
+        self.fault: SeedproofError | None = None
         self._router = Router(routes(), redirect_slashes=False, default=_not_found)
 
     @property
@@ -63,7 +67,7 @@ class App:
                 await receive()
             self._lifespan = None
         except SeedproofError as error:
-            JOURNAL.error("log fault", extra={"fields": {"detail": str(error)}})
+            self.fault = error
             failed = "startup" if self._lifespan is None else "shutdown"
             await send({"type": f"lifespan.{failed}.failed", "message": ""})
             return

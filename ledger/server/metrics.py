@@ -45,7 +45,9 @@ class Metrics:
             "seedproof_entries", "Entries accepted, new or duplicate", ["kind", "outcome"], registry=registry
         )
         self._problems = Counter("seedproof_problems", "Problem documents sent", ["problem"], registry=registry)
-        self._warnings = Counter("seedproof_stamp_warnings", "Timestamps that failed", registry=registry)
+        self._warnings = Counter(
+            "seedproof_outside_warnings", "Lines about timestamps and cosignatures that failed", registry=registry
+        )
         self._waiting = Gauge(
             "seedproof_entries_waiting", "Entries not yet logged", registry=registry, multiprocess_mode="livesum"
         )
@@ -85,7 +87,7 @@ class Metrics:
         self._problems.labels(name).inc()
 
     def count_warnings(self, number: int) -> None:
-        """Count timestamps that were asked for and did not come."""
+        """Count timestamps and cosignatures that were asked for and did not come."""
         self._warnings.inc(number)
 
     def text(self) -> bytes:

@@ -79,7 +79,7 @@ def serve(settings: Settings, log: Log, listener: socket.socket, *, verbose: boo
     begin_journal(verbose=verbose)
     if settings.workers == 1:
         app = App(functools.partial(_begin, settings, log))
-        _Server(_config(app, settings), ready).run([listener])
+        _run(_Server(_config(app, settings), ready), listener, app)
         return
     log.close()
     config = _config(functools.partial(_make_app, settings, verbose), settings, factory=True)
@@ -88,6 +88,17 @@ def serve(settings: Settings, log: Log, listener: socket.socket, *, verbose: boo
         supervisor.run()
     if supervisor.failed:
         raise LedgerFault("the workers did not start; the journal above says why")
+
+
+def _run(server: _Server, listener: socket.socket, app: App) -> None:
+    """Until a signal comes; uvicorn ends the process by itself where the application does not start."""
+    try:
+        server.run([listener])
+    except SystemExit as end:
+        if app.fault is None and end.code not in (None, 0):
+            raise LedgerFault("the service did not start; the journal above says why") from end
+    if app.fault is not None:
+        raise app.fault
 
 
 def _begin(settings: Settings, log: Log) -> Lifespan:

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -219,5 +222,73 @@ def test_an_authority_that_is_down_is_a_line_in_the_journal(tmp_path):
         assert service.submit(entry).status == 201
         assert parse_receipt(service.receipt(parse_any(entry).id)).timestamps == ()
         await_that(lambda: any(line["event"] == "stamping" for line in service.journal()))
-        assert "seedproof_stamp_warnings_total" in service.get("/metrics").body.decode()
+        assert "seedproof_outside_warnings_total" in service.get("/metrics").body.decode()
         assert service.stop() == 0
+
+
+def test_a_log_that_was_set_back_does_not_start(tmp_path):
+    """What it has published is newer: to go on would sign a fork. One line, exit code 4."""
+    with serving(tmp_path) as service:
+        service.submit(make_entry("a"))
+        service.stop()
+    database = (tmp_path / "log.db").read_bytes()
+    with serving(tmp_path) as service:
+        service.submit(make_entry("b"))
+        service.receipt(parse_any(make_entry("b")).id)
+        service.stop()
+    (tmp_path / "log.db").write_bytes(database)
+    with pytest.raises(StartError) as failed, serving(tmp_path):
+        pass
+    assert failed.value.code == 4
+    assert failed.value.text.count("\n") == 1
+    assert "fork" in failed.value.text
+
+
+def test_a_witness_that_has_seen_more_keeps_the_log_from_starting(tmp_path):
+    """The same where the operator has put back everything that he has, but not what a witness remembers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    key = tmp_path / "witness.key"
+    with serving(tmp_path / "log") as service:
+        vkey = service.get("/log/vkey").body.decode().splitlines()[0]
+        service.submit(make_entry("a"))
+        service.stop()
+    old = tmp_path / "backup"
+    shutil.copytree(tmp_path / "log", old)
+    with witnessing(tmp_path, port, key, vkey) as (url, witness_key):
+        options = ("--witness", url, "--witness-key", witness_key)
+        with serving(tmp_path / "log", *options) as service:
+            entry = make_entry("b")
+            service.submit(entry)
+            await_that(
+                lambda: (
+                    service.get("/v1/log").json()["witnesses"]
+                    and service.get("/v1/log").json()["witnesses"][0]["size"] == 2
+                ),
+                15,
+            )
+            assert parse_receipt(service.receipt(parse_any(entry).id)).checkpoint.note.count(b"\n\xe2\x80\x94") >= 3
+            service.stop()
+        with pytest.raises(StartError) as failed, serving(old, *options):
+            pass
+    assert failed.value.code == 4
+    assert "witness" in failed.value.text
+    assert "Traceback" not in failed.value.text
+
+
+@contextlib.contextmanager
+def witnessing(folder, port, key, vkey):
+    """A real witness process; its address and verifier key."""
+    command = [sys.executable, "-m", "tests.support.run_cli", "ledger", "witness", "--log", vkey, "--key", str(key)]
+    command += ["--name", "witness.example/w", "--state", str(folder / "witness.db"), "--listen", f"127.0.0.1:{port}"]
+    environment = {**os.environ, "SEEDPROOF_HOME": str(folder / "home")}
+    errors = folder / "witness.txt"
+    with errors.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment, cwd=Path(__file__).parents[3])
+    try:
+        await_that(lambda: "listening" in errors.read_text(encoding="utf-8"), 20)
+        words = errors.read_text(encoding="utf-8").split()
+        yield f"http://127.0.0.1:{port}", next(word for word in words if word.startswith("witness.example/w+"))
+    finally:
+        process.terminate()
+        process.wait(20)
