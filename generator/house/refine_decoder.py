@@ -73,8 +73,9 @@ def refine_decoder(shards: Sequence[Path], held_out: Path, config: dict[str, Any
         averages.update(step)
         recent.append(l1.item())
         step += 1
+        seconds = round(budget.spent)
         if step % _REPORT == 0:
-            log(step=step, seconds=round(budget.spent), l1=round(float(np.mean(recent[-_REPORT:])), 5))
+            log(step=step, seconds=seconds, l1=round(float(np.mean(recent[-_REPORT:])), 5))
         if step % _SAVE == 0:
             save()
     save()

@@ -97,8 +97,9 @@ def train_autoencoder(
         averages.update(step)
         recent.append(error)
         step += 1
+        seconds = round(budget.spent)
         if step % _REPORT == 0:
-            log(step=step, seconds=round(budget.spent), l1=round(float(np.mean(recent[-_REPORT:])), 5))
+            log(step=step, seconds=seconds, l1=round(float(np.mean(recent[-_REPORT:])), 5))
         if step % _SAVE == 0:
             _save(folder, model, optimiser, averages, step, budget)
     _save(folder, model, optimiser, averages, step, budget)
