@@ -44,6 +44,7 @@ test-faults: $(VENV)/.installed-dev
 # Our vectors, checked by a Node.js program that shares no code with ours.
 test-interop: $(VENV)/.installed-dev
 	cd tests/interop && npm ci --silent --no-fund --no-audit
+	@$(PIP) --no-deps --ignore-requires-python -r tests/interop/requirements.txt
 	$(BIN)/python -m pytest -m interop
 
 # Ten minutes of schemathesis against a running service.
