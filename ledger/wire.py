@@ -1,4 +1,4 @@
-"""The JSON that a log's service answers with, read strictly and within bounds (docs/protocol.md, section 14).
+"""The JSON that a log's service answers with (its /openapi.json), read strictly and within bounds.
 
 ::
 
