@@ -1,5 +1,6 @@
 """Ownership is what follows from a log's order and the signatures, whatever anybody tries."""
 
+import dataclasses
 import itertools
 import random
 
@@ -43,6 +44,11 @@ def log_of(*entries, first=None):
 
 def ident(made):
     return parse_any(format_follow_up(made)).id
+
+
+def unsigned(made):
+    """Without the signature of the key that the body names."""
+    return dataclasses.replace(made, proofs=dataclasses.replace(made.proofs, named=bytes(64)))
 
 
 def reasons(found):
@@ -101,6 +107,8 @@ def test_the_first_entry_for_a_prev_wins():
         (attestation(ANN, recipe=bytes(32)), "another recipe"),
         (attribution(ANN, "a", "mallory"), "already"),
         (key_revocation("bob", 0), "not about this claim"),
+        (unsigned(transfer(ANN, ANN, "ann", to="bob")), "signature 'accept'"),
+        (unsigned(attestation(ANN)), "signature 'notary'"),
     ],
 )
 def test_what_does_not_apply_is_void(entry, why):
