@@ -47,7 +47,8 @@ def read_adapters(loras: Sequence[str], inversions: Sequence[str]) -> tuple[Adap
     """``--lora PATH[:SCALE]`` and ``--textual-inversion PATH[:WORD]`` in the order in which they are applied.
 
     Raises:
-        UsageError: no such file, a bad scale or word, or too many. InvalidError: a file that is no safetensors.
+        UsageError: no such file, another format, a bad scale or word, or too many.
+        InvalidError: a file that is no safetensors whatever its name says.
     """
     found = [*map(_lora, loras), *map(_inversion, inversions)]
     if len(found) > MAX_ADAPTERS:
@@ -110,7 +111,7 @@ def _title(text: str) -> str:
 
 def _digest(path: Path) -> bytes:
     if path.suffix != ".safetensors":
-        raise InvalidError(f"{path}: adapters are read from .safetensors alone; other formats can run code when loaded")
+        raise UsageError(f"{path}: adapters are read from .safetensors alone; other formats can run code when loaded")
     data = read_bounded(path, "adapter", limit=MAX_ADAPTER_BYTES)
     if data[8:9] != _SAFETENSORS_HEADER:
         raise InvalidError(f"{path} is no safetensors file")

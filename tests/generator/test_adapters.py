@@ -177,7 +177,7 @@ def test_adapters_that_a_model_cannot_take(tmp_path):
 @pytest.mark.parametrize("name", ["style.bin", "style.pt", "style.ckpt", "style"])
 def test_pickles_are_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(b"\x80\x04")
-    with pytest.raises(InvalidError, match="safetensors"):
+    with pytest.raises(UsageError, match="safetensors"):
         read_adapters([str(tmp_path / name)], [])
 
 
