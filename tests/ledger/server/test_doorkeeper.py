@@ -135,3 +135,16 @@ def test_api_keys_are_required_where_the_operator_says_so(tmp_path, capsys, monk
         assert run(capsys, "ledger", "api-key", "remove", "gallery", *at)[0] == 0
         assert run(capsys, "ledger", "api-key", "remove", "gallery", *at)[0] == 2
         assert key.encode() not in (tmp_path / "log.db").read_bytes()
+
+
+def test_a_proxy_that_is_trusted_says_who_asks(tmp_path):
+    def ask(service, address):
+        return service.post("/v1/claims", make_entry("a"), {"X-Forwarded-For": address}).status
+
+    with serving(tmp_path / "behind", "--write-rate", "0.1", "--proxy", "127.0.0.1") as service:
+        assert ask(service, "192.0.2.1") == 201
+        assert ask(service, "192.0.2.1") == 429
+        assert ask(service, "192.0.2.2") == 200
+    with serving(tmp_path / "open", "--write-rate", "0.1") as service:  # anybody could write such a header
+        assert ask(service, "192.0.2.1") == 201
+        assert ask(service, "192.0.2.2") == 429
