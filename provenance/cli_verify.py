@@ -80,7 +80,11 @@ def read_picture_file(path: Path) -> bytes:
     "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy in addition to the default."
 )
 @click.option(
-    "--model", "models", multiple=True, metavar="FOLDER", help="Also look for models, and for adapter files (.safetensors), here; may be repeated."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FOLDER",
+    help="Also look for models, and for adapter files (.safetensors), here; may be repeated.",
 )
 def verify(
     file: Path,
