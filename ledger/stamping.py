@@ -124,6 +124,8 @@ class Stamper:
                 self.stamp(stop)
             except LedgerFault as fault:  # the database is away; it may come back
                 self._tell(f"stamping: {fault}")
+            except Exception as fault:  # noqa: BLE001 - one bad round must not be the last one
+                self._tell(f"stamping: {type(fault).__name__}: {fault}"[:500])
             stop.wait(self._every)
 
     def stamp(self, stop: threading.Event | None = None) -> int:

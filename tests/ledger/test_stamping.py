@@ -28,8 +28,8 @@ class PublishedLog:
 
     def published(self):
         self._check()
-        root = self.memory.checkpoint(self.size)
-        return Published(self.size, b"", root)
+        note = self.memory.checkpoint(self.size)
+        return Published("log.example/1", self.size, b"", note)
 
     def stamps(self, size):
         self._check()
@@ -209,6 +209,20 @@ def test_a_database_that_goes_away_and_comes_back():
     assert "the database is away" in lines[0]
     assert [row.size for row in log.rows] == [3]
     assert not thread.is_alive()
+
+
+def test_a_round_that_fails_in_a_way_nobody_thought_of_is_not_the_last(monkeypatch):
+    log, lines, stop = PublishedLog(), [], threading.Event()
+    monkeypatch.setattr(log, "published", lambda: 1 // 0)
+    stamper = Stamper(log, ["http://127.0.0.1:9/"], every=0, tell=lines.append)
+    thread = threading.Thread(target=stamper.run, args=(stop,))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while len(lines) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(5)
+    assert "ZeroDivisionError" in lines[1]
 
 
 def test_two_stampers_over_one_log_ask_once_each_in_turn():
