@@ -12,9 +12,12 @@ __all__ = ["ledger", "publish"]
 
 _COMMANDS = {
     "api-key": "ledger.cli_serve:api_key",
+    "backup": "ledger.cli_operate:backup",
     "find": "ledger.cli_look:find",
-    "fsck": "ledger.cli_look:fsck",
+    "fsck": "ledger.cli_operate:fsck",
     "monitor": "ledger.cli_watch:monitor",
+    "restore": "ledger.cli_operate:restore",
+    "rotate-key": "ledger.cli_operate:rotate_key",
     "serve": "ledger.cli_serve:serve",
     "show": "ledger.cli_look:show",
     "stamp": "ledger.cli_look:stamp",

@@ -1,4 +1,4 @@
-"""``seedproof ledger show|find|fsck|stamp``: look into a log and check it."""
+"""``seedproof ledger show|find|stamp``: look into a log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import click
 from ledger.opening import open_any, open_own
 from provenance.cli_verify import read_picture_file
 from provenance.encoding import parse_hex
-from provenance.errors import EncodingError, InvalidError, LedgerFault, UnprovedError, UsageError
+from provenance.errors import EncodingError, InvalidError, UnprovedError, UsageError
 from provenance.home import find_home
-from provenance.terminal import ProgressLine, note, write_json
+from provenance.terminal import note, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from provenance.claim import Claim
     from provenance.ports import LoggedEntry
 
-__all__ = ["find", "fsck", "show", "stamp"]
+__all__ = ["find", "show", "stamp"]
 
 _LEDGER = click.option(
     "--ledger", "location", metavar="PATH", help="The log's database file; by default your own local one."
@@ -109,33 +109,6 @@ def find(
     _print_entries(found, as_json=as_json)
     if not found:
         raise UnprovedError(f"no such claim in {opened.location}")
-
-
-@click.command(epilog="Example: seedproof ledger fsck --ledger gallery.db")
-@_LEDGER
-@_JSON
-def fsck(location: str | None, as_json: bool) -> None:
-    """Check every entry, proof and hash of the log. Exit code 4 when something does not hold."""
-    from ledger.audit import check_log
-    from provenance.note import VerifierKey
-
-    line = ProgressLine()
-    opened = open_own(location)
-    try:
-        keys = [VerifierKey.parse(key) for key in opened.log.verifier_keys]
-        problems = check_log(opened.engine, keys, lambda done, total: line(done, total, "checking entries"))
-        size = None if problems else opened.head().size
-    finally:
-        line.clear()
-        opened.close()
-    if as_json:
-        write_json({"version": 1, "ledger": opened.location, "entries": size, "problems": problems})
-    for problem in problems:
-        note(problem)
-    if problems:
-        raise LedgerFault(f"{opened.location}: {len(problems)} problems; restore it from a backup of its newest state")
-    if not as_json:
-        click.echo(f"{opened.location}: all {size} entries hold")
 
 
 @click.command(epilog="Example: seedproof ledger stamp http://tsa.example/tsr")

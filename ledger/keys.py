@@ -1,8 +1,9 @@
 """A log's own keys: a file of mode 0600, by default ``<database>.key`` beside a SQLite database.
 
-Each line is a private key in the form of :mod:`provenance.notekey`. All of them sign, in their order: a log that serves
+Each line is a key in the form of :mod:`provenance.notekey`. All private ones sign, in their order: a log that serves
 others has an ML-DSA-44 key beside its Ed25519 key, and one that changes its keys has the old and the new ones for a
-while. A process that never writes needs no secret: its file may hold verifier keys instead.
+while (:func:`add_keys`). Of keys that are retired only the verifier keys stay (:func:`retire_keys`), so that what they
+signed can still be checked. A process that never writes needs no secret: its file may hold verifier keys alone.
 
 New keys first stand in ``<key file>.new``. They are put in place only after the database that they signed is durable:
 so keys without their database mean that the database was lost, and never that the log may begin anew. That would sign a
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "add_keys",
     "check_origin",
     "format_keys",
     "key_path",
@@ -34,12 +36,13 @@ __all__ = [
     "load_verifiers",
     "make_pending_keys",
     "remember_own_log",
+    "retire_keys",
     "settle_keys",
 ]
 
 _MAX_KEY_BYTES = 32_768
 _MAX_OWN_LOGS_BYTES = 2**20
-_MAX_KEYS = 8
+_MAX_KEYS = 16
 _PRIVATE = "PRIVATE+KEY+"
 
 
@@ -57,22 +60,24 @@ def load_keys(path: Path) -> tuple[NoteSigner, ...]:
     with _key_faults(path):
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise LedgerFault(f"the ledger's key {path} is open to other users; run chmod 600 on it")
-        signers = tuple(NoteSigner.parse(line) for line in _lines(path))
+        signers = tuple(NoteSigner.parse(line) for line in _lines(path) if line.startswith(_PRIVATE))
+        if not signers:
+            raise LedgerFault(f"the ledger's key {path} holds no private key; only the log's operator can write to it")
     _check_names(path, [signer.verifier_key for signer in signers])
     return signers
 
 
 def load_verifiers(path: Path) -> tuple[VerifierKey, ...]:
-    """The public side of a key file, which may hold verifier keys alone.
+    """The public side of a key file: of those that sign first, then of retired ones.
 
     Raises:
         LedgerFault: it is missing or damaged.
     """
     with _key_faults(path):
         lines = _lines(path)
-        if any(line.startswith(_PRIVATE) for line in lines):
-            return tuple(signer.verifier_key for signer in load_keys(path))
-        keys = tuple(VerifierKey.parse(line) for line in lines)
+        private = any(line.startswith(_PRIVATE) for line in lines)
+        public = tuple(VerifierKey.parse(line) for line in lines if not line.startswith(_PRIVATE))
+        keys = (*(signer.verifier_key for signer in load_keys(path)), *public) if private else public
     _check_names(path, keys)
     return keys
 
@@ -96,6 +101,35 @@ def make_pending_keys(path: Path, origin: str | None = None, *, post_quantum: bo
     except OutputError as error:
         raise LedgerFault(f"cannot write the ledger's key: {error}") from error
     return signers
+
+
+def add_keys(path: Path, *, post_quantum: bool) -> tuple[NoteSigner, ...]:
+    """Put new keys before those that sign; from now on all of them do, and clients may learn the new ones.
+
+    Raises:
+        LedgerFault: the file is damaged, or cannot be written.
+    """
+    present = load_keys(path)
+    fresh = new_signer(present[0].name), *([new_signer(present[0].name, KeyType.MLDSA44)] if post_quantum else [])
+    _write_keys(path, (*fresh, *present), _retired(path))
+    return fresh
+
+
+def retire_keys(path: Path) -> tuple[VerifierKey, ...]:
+    """Destroy the secrets of all keys but the newest of each kind; their verifier keys stay in the file.
+
+    Raises:
+        LedgerFault: there is only one set of keys, or the file is damaged or cannot be written.
+    """
+    staying: dict[KeyType, NoteSigner] = {}
+    signers = load_keys(path)
+    for signer in signers:
+        staying.setdefault(signer.kind, signer)
+    leaving = [signer.verifier_key for signer in signers if signer not in staying.values()]
+    if not leaving:
+        raise LedgerFault(f"the ledger's key {path} has no older keys to retire; add new ones first")
+    _write_keys(path, tuple(staying.values()), (*leaving, *_retired(path)))
+    return tuple(leaving)
 
 
 def settle_keys(path: Path, origin: str) -> tuple[NoteSigner, ...]:
@@ -152,6 +186,23 @@ def remember_own_log(key: VerifierKey) -> None:
             os.close(handle)
     except (OSError, UsageError, InvalidError, UnicodeDecodeError) as error:
         raise LedgerFault(f"cannot add the ledger to {home.own_logs}: {error}") from error
+
+
+def _retired(path: Path) -> tuple[VerifierKey, ...]:
+    signing = [signer.verifier_key for signer in load_keys(path)]
+    return tuple(key for key in load_verifiers(path) if key not in signing)
+
+
+def _write_keys(path: Path, signers: Sequence[NoteSigner], retired: Sequence[VerifierKey]) -> None:
+    lines = "".join(f"{key.format()}\n" for key in retired)
+    if len(signers) + len(retired) > _MAX_KEYS:
+        raise LedgerFault(
+            f"the ledger's key {path} would have more than {_MAX_KEYS} keys; remove the oldest retired one"
+        )
+    try:
+        write_atomic(path, format_keys(signers) + lines.encode(), mode=0o600)
+    except OutputError as error:
+        raise LedgerFault(f"cannot write the ledger's key: {error}") from error
 
 
 def _pending(path: Path) -> Path:

@@ -123,7 +123,7 @@ def _settle(place: Place, engine: Engine, key_file: Path, origin: str, tiles: st
         keys.check_origin(key_file, verifiers[0].name, origin)
     else:
         signers = keys.settle_keys(key_file, origin)
-        verifiers = tuple(signer.verifier_key for signer in signers)
+        verifiers = keys.load_verifiers(key_file)
     store = None if tiles is None else open_store(tiles)
     newest = newest_path(place.path or key_file)
     # Both before the database: others may be appending, and these must not be newer than what they are held against.

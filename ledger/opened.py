@@ -11,7 +11,7 @@ from ledger.beside import Beside
 from ledger.database import database_faults, reading, stored_data, writing
 from ledger.newest import check_not_older, remember_newest
 from ledger.receipts import ReceiptMaker
-from ledger.sequencer import State, TreeHead, append, current_state
+from ledger.sequencer import State, TreeHead, append, current_state, sign_head
 from ledger.tree import StoredTree
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.errors import ForgedError, InvalidError, LedgerFault
@@ -130,6 +130,16 @@ class Log(Beside):
     def publish_from(self, size: int) -> TreeHead:
         """Publish what a store lacks that shows only ``size`` entries, whatever the database remembers."""
         return self._publish(size, None)
+
+    def sign_again(self) -> TreeHead:
+        """Sign the head as it is with the present keys, after some were retired."""
+        with self._appending:
+            known = self._state
+            with writing(self._engine) as connection:
+                state = current_state(connection, self._keys, known, lock=True)
+                head = sign_head(connection, state.head, self._signers)
+            self._state = State(head, state.edge)
+        return head
 
     def entry(self, index: int) -> bytes:
         """The bytes of one leaf."""
