@@ -136,6 +136,36 @@ def test_a_changed_old_tile_is_found_when_everything_is_replayed(large, state):
         found(service, state, "tile/0/000", anew=True)
 
 
+def test_nothing_of_an_earlier_round_is_believed(service, state):
+    """One monitor, two rounds: a tile that was sound then and is changed now."""
+    watch = monitor(service, state)
+    watch.check()
+    changed = bytearray(service.resource("tile/0/000.p/20"))
+    changed[5] ^= 1
+    service.lies["/log/tile/0/000.p/20"] = bytes(changed)
+    with pytest.raises(InconsistencyError, match="tile/0/000"):
+        watch.check(anew=True)
+
+
+def test_a_fork_behind_a_tile_that_is_damaged_only_once(service, state, monkeypatch):
+    """Damage hides whether the tree continues the old one; the replay from the first entry finds the fork all the same."""
+    monkeypatch.setattr("ledger.tiled._KEPT_TILES", 0)
+    check(service, state)
+    service.entries = [make_entry("another"), *SMALL[1:], make_entry("more")]
+    path = "/log/tile/0/000.p/21"
+    damaged = [bytes(21 * 32)] * 40  # as often as the proof reads it
+
+    def lie(handler):
+        handler.send(200, damaged.pop() if damaged and not replaying() else service.resource("tile/0/000.p/21"))
+
+    def replaying():
+        return any("entries" in asked for _, asked in service.asked)
+
+    service.asked.clear()
+    service.lies[path] = lie
+    found(service, state, "fork: the first 20 entries are not those", anew=True)
+
+
 @pytest.mark.parametrize("path", ["tile/0/000.p/20", "tile/entries/000.p/20"])
 def test_a_tile_that_is_kept_back_or_cut(service, state, path):
     honest = service.resource(path)
@@ -257,9 +287,10 @@ def logged(service, entry):
 
 
 def test_an_entry_whose_proof_does_not_hold(service, state):
-    forged = parse_any(SMALL[0]).content.possession.hex()
-    bad = SMALL[1].replace(parse_any(SMALL[1]).content.possession.hex().encode(), forged.encode())
-    found(logged(service, bad), state, "entry 20")
+    """A claim that is nowhere in the log, with the proof of another one."""
+    fresh, other = make_entry("fresh"), make_entry("other")
+    proofs = [parse_any(entry).content.possession.hex().encode() for entry in (fresh, other)]
+    found(logged(service, fresh.replace(*proofs)), state, "entry 20: proof of possession")
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"junk", SMALL[0] + b" ", bytes(65_535)])
