@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ledger.cli_subject import confirm, opened, read_claim_id, read_key
 from provenance.cli_options import keystore_options, unlock_master, words_options
-from provenance.encoding import parse_hex
-from provenance.errors import EncodingError, InvalidError, UsageError
+from provenance.errors import InvalidError, UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
 from provenance.home import find_home
 from provenance.terminal import note, printable, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ledger.follow import Submitted
     from provenance.history import History
-    from provenance.ports import Ledger
 
 __all__ = ["accept", "attribute", "owner", "revoke", "revoke_key", "transfer"]
 
@@ -70,10 +66,10 @@ def transfer(
     from provenance.offer import format_offer
 
     check_writable(output, overwrite=force)
-    to = _key(buyer)
-    with _opened(location) as ledger:
-        claim = _claim_id(work)
-        _confirm(f"Offer the work of claim {claim.hex()} to {to.hex()}?", yes=yes)
+    to = read_key(buyer)
+    with opened(location) as ledger:
+        claim = read_claim_id(work)
+        confirm(f"Offer the work of claim {claim.hex()} to {to.hex()}?", yes=yes)
         offer = offer_work(ledger, claim, unlock_master(passphrase_file, words=words, words_file=words_file), to)
     write_atomic(output, format_offer(offer) + b"\n", overwrite=force)
     if as_json:
@@ -107,10 +103,10 @@ def accept(
         offer = parse_offer(read_bounded(offer_file, "offer", limit=_MAX_OFFER))
     except InvalidError as error:
         raise UsageError(f"{offer_file} is no offer: {error}") from error
-    with _opened(location) as ledger:
+    with opened(location) as ledger:
         history = require_acceptable(ledger, offer)
         _show(history)
-        _confirm(f"Accept this work for the key {offer.body.to.hex()}?", yes=yes)
+        confirm(f"Accept this work for the key {offer.body.to.hex()}?", yes=yes)
         master = unlock_master(passphrase_file, words=words, words_file=words_file)
         made = accept_work(ledger, offer, master)
     _report(made, "yours now", as_json=as_json)
@@ -144,9 +140,9 @@ def revoke(
         remark = remark and require_plain_text(remark, "the note", limit=500)
     except InvalidError as error:
         raise UsageError(f"--note: {error}") from error
-    with _opened(location) as ledger:
-        claim = _claim_id(work)
-        _confirm(f"Revoke claim {claim.hex()} for good ({reason})?", yes=yes)
+    with opened(location) as ledger:
+        claim = read_claim_id(work)
+        confirm(f"Revoke claim {claim.hex()} for good ({reason})?", yes=yes)
         master = unlock_master(passphrase_file, words=words, words_file=words_file)
         made = revoke_work(ledger, claim, master, reason, remark)
     _report(made, "revoked", as_json=as_json)
@@ -171,9 +167,9 @@ def attribute(
     """Come forward as the author of your anonymous work. Everybody can link it to your other works from then on."""
     from ledger.follow import attribute_work
 
-    with _opened(location) as ledger:
-        claim = _claim_id(work)
-        _confirm(f"Put your name to the anonymous claim {claim.hex()}, for good?", yes=yes)
+    with opened(location) as ledger:
+        claim = read_claim_id(work)
+        confirm(f"Put your name to the anonymous claim {claim.hex()}, for good?", yes=yes)
         master = unlock_master(passphrase_file, words=words, words_file=words_file)
         made = attribute_work(ledger, claim, master)
     _report(made, "attributed to your author key", as_json=as_json)
@@ -209,15 +205,15 @@ def revoke_key(
     from provenance.curve import public_key
     from provenance.derivation import derive_author
 
-    with _opened(location) as ledger:
+    with opened(location) as ledger:
         master = unlock_master(passphrase_file, words=words, words_file=words_file)
         secret = derive_author(master)
         if work is not None:
-            claim = look_up(ledger, _claim_id(work)).claim.entry.claim
+            claim = look_up(ledger, read_claim_id(work)).claim.entry.claim
             if claim is not None:
                 secret = work_secret(claim, master)
         key = public_key(secret)
-        _confirm(f"Report the key {key.hex()} as not yours alone from entry {from_index} on, for good?", yes=yes)
+        confirm(f"Report the key {key.hex()} as not yours alone from entry {from_index} on, for good?", yes=yes)
         index = report_key(ledger, secret, from_index, reason)
         where = ledger.location
     if as_json:
@@ -237,54 +233,12 @@ def owner(work: str, location: str | None, as_json: bool) -> None:
     from provenance.policy import load_policy
 
     notaries = [trust.key for trust in load_policy(find_home()).notaries]
-    with _opened(location) as ledger:
-        history = look_up(ledger, _claim_id(work), notaries=notaries)
+    with opened(location) as ledger:
+        history = look_up(ledger, read_claim_id(work), notaries=notaries)
     if as_json:
         write_json(history_json(history))
     else:
         _show(history, err=False)
-
-
-@contextmanager
-def _opened(location: str | None) -> Iterator[Ledger]:
-    from ledger.opening import open_any
-
-    ledger = open_any(location or str(find_home().ledger), create=False)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-def _claim_id(work: str) -> bytes:
-    """The id itself, or that of the claim in a picture file."""
-    from provenance.claim import claim_id
-    from provenance.claimed import read_claimed
-    from provenance.cli_verify import read_picture_file
-
-    path = Path(work)
-    if len(work) == 2 * _KEY_BYTES and not path.exists():
-        try:
-            return parse_hex(work, "claim", size=_KEY_BYTES)
-        except EncodingError as error:
-            raise UsageError(f"{work} is neither a file nor a claim id: {error}") from error
-    return claim_id(read_claimed(read_picture_file(path), str(path), datetime.now(UTC))[1])
-
-
-def _key(text: str) -> bytes:
-    try:
-        return parse_hex(text.removeprefix("bip340:"), "--to", size=_KEY_BYTES)
-    except EncodingError as error:
-        raise UsageError(f"{error}; the buyer finds his author key with: seedproof keys show") from error
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm; read what is asked and pass --yes")
-    if not click.confirm(question, err=True):
-        raise UsageError("not confirmed; nothing was signed")
 
 
 def _report(made: Submitted, what: str, *, as_json: bool) -> None:
