@@ -56,7 +56,7 @@ class StoredTile:
             raise self._damaged()
         self._hashes = hashes
         self._upper = subtrees(_split(middle))
-        if len(hashes) != MAX_TILE_BYTES or merkle.root(self._upper[0]) != root:
+        if len(hashes) != MAX_TILE_BYTES or self._upper[-1][0] != root:
             raise self._damaged()
         self._groups: dict[int, list[list[bytes]]] = {}
 

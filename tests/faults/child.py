@@ -8,7 +8,10 @@ import time
 from sqlalchemy import event
 
 from ledger import audit
-from provenance.checkpoint import VerifierKey, open_checkpoint
+from ledger.tilestore import open_store
+from provenance import merkle
+from provenance.checkpoint import VerifierKey, open_checkpoint, parse_checkpoint
+from provenance.tiles import bundles_of, new_tiles, parse_bundle, parse_tile, tile_nodes
 
 RECOVERY_SECONDS = 5
 WRITES = ("os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "tempfile.mkstemp", "open")
@@ -57,6 +60,27 @@ def die_at(engine, number):
     for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
         event.listen(engine, name, point)
     sys.addaudithook(hook)
+
+
+def check_shown(place):
+    """What the dead process left shows a whole log: every tile and entry of its checkpoint is there. Its size."""
+    store = open_store(str(place.tiles))
+    shown = parse_checkpoint(store.get_checkpoint())
+    hashes = []
+    for bundle in bundles_of(0, shown.size):
+        hashes += map(merkle.leaf_hash, parse_bundle(available(store, bundle), bundle.width))
+    assert merkle.root(hashes) == shown.root
+    read = tile_nodes(lambda tile: parse_tile(available(store, tile), tile.width), shown.size)
+    assert merkle.tree_root(read, shown.size) == shown.root
+    for tile in new_tiles(0, shown.size):
+        assert len(available(store, tile)) == 32 * tile.width
+    return shown.size
+
+
+def available(store, tile):
+    data = store.get(tile.path)
+    assert data is not None, f"the checkpoint is shown, {tile.path} is not there"
+    return data
 
 
 def recover(place):

@@ -13,7 +13,7 @@ from ledger.log import prepare
 from ledger.pool import Pool
 from provenance import merkle
 from provenance.checkpoint import parse_checkpoint
-from tests.faults.child import fork, recover
+from tests.faults.child import check_shown, fork, recover
 from tests.support.entries import make_entry
 
 CLIENTS = 8
@@ -67,6 +67,7 @@ def test_killed_at_random_moments(place, kills):
         told = read_all(reading)
         os.close(reading)
         os.waitpid(child, 0)
+        check_shown(place)
         for index, identifier in told:
             assert places.setdefault(identifier, index) == index, "an accepted claim keeps its index"
         assert len(set(places.values())) == len(places), "no index is used twice"

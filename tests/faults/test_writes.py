@@ -6,7 +6,7 @@ import pytest
 
 from ledger.log import prepare
 from provenance import merkle
-from tests.faults.child import die_at, fork, recover, was_killed
+from tests.faults.child import check_shown, die_at, fork, recover, was_killed
 from tests.support.entries import make_entry
 
 FIRST = [make_entry(i) for i in range(254)]
@@ -37,6 +37,7 @@ def test_killed_at_any_write(place, step):
         batch = [make_entry(("fresh", next(fresh))) for _ in range(4)]
         NEXT[:] = batch
         died = was_killed(fork(lambda number=number: work(place, number)))
+        assert len(known) <= check_shown(place) <= len(known) + 4
         entries, shown = recover(place)
         now = [merkle.leaf_hash(item.entry) for item in entries]
         assert now[: len(known)] == known, "nothing that was logged has changed"
