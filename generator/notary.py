@@ -147,7 +147,8 @@ class Notary:
                 return
             found = self._ledger.find(waiting.claim)
             if found is None:
-                raise LedgerFault(f"{self._ledger.location}: shows claim {waiting.claim.hex()[:16]}... no more")
+                self._end(Event(waiting.claim, None, "given-up", "the log does not show this claim any more"))
+                continue
             self._look_at(found.entry, found.index)
             self._file.save(self._state)
 

@@ -313,6 +313,21 @@ def test_waiting_ends(office):
     assert len(office.log.asked) == 9
 
 
+def test_a_claim_that_the_log_hides_later_does_not_hold_up_the_others(office):
+    hidden, other = work("a"), work("b")
+    for made in (hidden, other):
+        office.log.add(made, published=False)
+    office.visit()
+    real = office.log.find
+    office.log.find = lambda entry_id: None if entry_id == hidden.id else real(entry_id)
+    office.log.blobs |= other.blobs
+    office.now += 61
+    assert [(event.outcome, event.claim) for event in office.visit()] == [
+        ("given-up", hidden.id),
+        ("regenerated", other.id),
+    ]
+
+
 def test_a_clock_that_jumps_back_delays_nothing_for_years(office):
     made = work()
     office.log.add(made, published=False)
