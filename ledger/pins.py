@@ -2,7 +2,8 @@
 
 A service that no policy names is believed at first, and its keys are written into ``known-logs.txt``, a line ``address
 verifier-key`` for each. From then on it must be that log: another key under the same address is a fault and never
-taken over, since it may be another log, shown to this user alone.
+taken over, since it may be another log, shown to this user alone. Verification knows such a log by its key, and takes
+its word about no time (``provenance.policy.load_policy``).
 """
 
 from __future__ import annotations

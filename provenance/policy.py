@@ -20,7 +20,7 @@ A calibration with digest D is read from ``calibrations/D.json`` beside the poli
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -121,6 +121,11 @@ class Policy:
         key = VerifierKey.parse(verifier_key)
         return replace(self, logs=(*(t for t in self.logs if t.key != key), LogTrust(key, independent=False)))
 
+    def with_met_log(self, key: VerifierKey) -> Policy:
+        """This policy, and one log that is known by its first contact alone, if it is not in the policy already."""
+        known = any(trust.key == key for trust in self.logs)
+        return self if known else replace(self, logs=(*self.logs, LogTrust(key, independent=False)))
+
 
 def default_policy() -> Policy:
     """The policy that ships with the program.
@@ -141,6 +146,9 @@ def default_policy() -> Policy:
 def load_policy(home: Home, extra: Path | None = None) -> Policy:
     """Default policy, the user's own, one more that he names, and his own logs, which stay his own whatever those say.
 
+    The logs of services that he has met (``ledger.pins``) are known too, unless a policy says more about them: that
+    they are the logs they were then is all that is known, so they prove no time.
+
     Raises:
         UsageError: a file of his cannot be read; the message names it. It says nothing about any picture.
     """
@@ -155,6 +163,10 @@ def load_policy(home: Home, extra: Path | None = None) -> Policy:
         for line in lines.decode("utf-8", "replace").splitlines():
             if line.strip():
                 policy = policy.with_own_log(line.strip())
+    met = _read_if_there(home.known_logs, "known logs", 2**20) or b""
+    for line in met.decode("utf-8", "replace").splitlines():
+        with suppress(InvalidError):  # whoever uses the service hears of it
+            policy = policy.with_met_log(VerifierKey.parse(line.partition(" ")[2]))
     return policy
 
 

@@ -162,7 +162,7 @@ def _judge_receipt(found: ReceiptCheck, policy: Policy, now: datetime) -> Check:
         return Check(10, Status.WARN, f"{place}{remarks}{few}", figures)
     independent = any(trust.independent for trust in policy.logs if trust.key == found.key)
     figures["independent"] = independent
-    note = "" if independent else ": a log run by its own user proves no time"
+    note = "" if independent else ": a log that the policy does not call independent proves no time"
     return Check(10, Status.PASS, f"{place}{note}", figures)
 
 

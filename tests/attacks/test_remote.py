@@ -8,6 +8,7 @@ from ledger.client import open_ledger
 from provenance.checkpoint import sign_checkpoint
 from provenance.claim import claim_id
 from provenance.errors import LedgerFault
+from provenance.followup import format_follow_up
 from provenance.receipt import format_receipt, make_receipt
 from tests.support.entries import make_claim, make_entry
 from tests.support.logs import signer
@@ -141,6 +142,27 @@ def test_pages_that_do_not_answer_the_search(ledger, service, answer):
     service.lies["/v1/claims"] = answer
     with pytest.raises(LedgerFault):
         ledger.search(pixels=PIXELS)
+
+
+@pytest.mark.parametrize("criterion", ["commitment", "pixels", "latent", "author"])
+def test_an_entry_of_the_log_that_does_not_match_the_search(ledger, service, criterion):
+    """It stands where the service says, and is none that was asked for."""
+    pages = [page(), page(described(3, ENTRIES[3]))]
+    service.lies["/v1/claims"] = lambda handler: handler.send(200, pages.pop() if pages else page())
+    with pytest.raises(LedgerFault, match="does not match"):
+        ledger.search(**{criterion: bytes(32)})
+
+
+def test_a_follow_up_about_another_claim(ledger, service):
+    from tests.support import follow
+
+    other = claim_id(make_claim(3))
+    entry = format_follow_up(follow.attestation(other))
+    service.entries.append(entry)
+    pages = [page(), page(described(5, entry))]
+    service.lies["/v1/follow-ups"] = lambda handler: handler.send(200, pages.pop() if pages else page())
+    with pytest.raises(LedgerFault, match="does not match"):
+        ledger.follow_ups(claim_id(make_claim(2)))
 
 
 def test_pages_without_end(ledger, service):

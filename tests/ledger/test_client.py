@@ -20,6 +20,7 @@ from provenance.errors import (
 from provenance.home import find_home
 from provenance.notekey import KeyType, VerifierKey, new_signer
 from provenance.plugins import open_ledger as open_any
+from provenance.policy import load_policy
 from provenance.receipt import check_receipt, parse_receipt
 from tests.support.entries import make_claim, make_entry
 from tests.support.logs import signer
@@ -250,6 +251,17 @@ def test_addresses_are_opened_through_the_port(standin):
     ledger.close()
     with pytest.raises(UsageError):
         open_any("https://", create=False)
+
+
+def test_a_log_that_was_met_is_known_and_proves_no_time(standin):
+    open_ledger(standin.url).close()
+    home = find_home()
+    key = VerifierKey.parse(standin.vkeys[0])
+    assert [trust.independent for trust in load_policy(home).logs if trust.key == key] == [False]
+    write_policy(standin.vkeys[0])
+    assert [trust.independent for trust in load_policy(home).logs if trust.key == key] == [True]
+    home.known_logs.write_bytes(b"\xff junk\n")
+    assert load_policy(home)  # a damaged list takes nothing from what does not need it
 
 
 # --- API keys -------------------------------------------------------------------------------------------------------

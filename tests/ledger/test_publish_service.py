@@ -113,6 +113,17 @@ def test_publish_find_show_and_verify(picture, service, tmp_path):
     assert shown["size"] > told["index_in_log"]
 
 
+def test_a_receipt_of_a_service_that_was_met_is_a_known_ones(picture, service):
+    run(cli.publish, picture, "--ledger", service.url)
+    from click.testing import CliRunner
+
+    report = json.loads(CliRunner().invoke(cli_verify.verify, [str(picture), "--quick", "--json"]).stdout)
+    check = step(report, 10)
+    assert check["status"] == "pass"
+    assert check["figures"]["known_log"]
+    assert "proves no time" in check["detail"]
+
+
 def test_refresh_takes_only_what_proves_more(picture, service):
     run(cli.publish, picture, "--ledger", service.url, "--refresh", error=UnprovedError)
     first = json.loads(run(cli.publish, picture, "--ledger", service.url, "--json").stdout)
