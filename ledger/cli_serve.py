@@ -236,7 +236,7 @@ def _with_log(database: str, key_file: Path | None, act: Callable[[Log], T]) -> 
     from ledger.log import open_log
 
     _check_database(database)
-    log = open_log(database, key_file=key_file, tiles=_beside(database))
+    log = open_log(database, key_file=key_file, read_only=True)  # of the log itself nothing is written or published
     try:
         return act(log)
     finally:

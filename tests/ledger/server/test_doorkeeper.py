@@ -137,6 +137,23 @@ def test_api_keys_are_required_where_the_operator_says_so(tmp_path, capsys, monk
         assert key.encode() not in (tmp_path / "log.db").read_bytes()
 
 
+def test_commands_for_api_keys_publish_nothing(tmp_path, capsys, monkeypatch):
+    """A log whose tiles stand elsewhere than beside its file must not get a second store, which would have what the
+    first one lacks.
+    """
+    from ledger.log import open_log, prepare
+
+    monkeypatch.setenv("SEEDPROOF_HOME", str(tmp_path / "home"))
+    database = tmp_path / "log.db"
+    log = open_log(database, tiles=str(tmp_path / "elsewhere"), create=True)
+    log.submit_batch([prepare(make_entry("a"))])
+    for words in (("add", "gallery"), ("list",), ("remove", "gallery")):
+        assert run(capsys, "ledger", "api-key", *words, "--database", f"sqlite:///{database}")[0] == 0
+    assert log.published().size == 0
+    assert not (tmp_path / "log.db.tiles").exists()
+    log.close()
+
+
 def test_a_proxy_that_is_trusted_says_who_asks(tmp_path):
     def ask(service, address):
         return service.post("/v1/claims", make_entry("a"), {"X-Forwarded-For": address}).status
