@@ -98,6 +98,8 @@ def test_a_cosignature_without_a_time_does_not_count():
 def test_a_log_is_not_its_own_witness():
     note = sign_checkpoint(LOG.name, 7, ROOT, [LOG, LOG_MLDSA])
     assert open_cosignatures(note, [LOG.verifier_key, LOG_MLDSA.verifier_key]) == ()
+    timed = note + format_signature(sign_line(split_note(note)[0], LOG_MLDSA, 99)).encode()
+    assert open_cosignatures(timed, [LOG_MLDSA.verifier_key]) == ()
     with pytest.raises(EncodingError):
         cosign(NOTE, [new_signer(LOG.name, KeyType.COSIGNATURE)], 99)
 
