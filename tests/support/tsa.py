@@ -30,7 +30,7 @@ def now():
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Authority:
     """``time`` is a fixed one, or a function that is asked at each token; without one, tokens over HTTP tell the time
     of this machine, and those of ``token`` NOW."""
