@@ -27,6 +27,7 @@ __all__ = ["App"]
 
 _WRITES = frozenset(("POST", "PUT", "DELETE"))
 _UNLIMITED = frozenset(("/health",))
+_TELL_SECONDS = 1.0
 _CORS = (b"access-control-allow-origin", b"*")
 _SNIFF = (b"x-content-type-options", b"nosniff")
 
@@ -41,6 +42,7 @@ class App:
         self._start = start
         self._lifespan: Lifespan | None = None
         self.fault: SeedproofError | None = None
+        self._told = -_TELL_SECONDS
         self._router = Router(routes(), redirect_slashes=False, default=_not_found)
 
     @property
@@ -56,6 +58,13 @@ class App:
             await self._live(receive, send)
         elif scope["type"] == "http":
             await _Exchange(self, scope, receive, send).run(self._router)
+
+    def tell_fault(self, error: Exception, route: str) -> None:
+        """Write that the log failed into the journal, once a second at most: while it is away every request says so."""
+        now = time.monotonic()
+        if now - self._told >= _TELL_SECONDS:
+            self._told = now
+            JOURNAL.warning("log fault", extra={"fields": {"detail": str(error), "route": route}})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -114,7 +123,7 @@ class _Exchange:
         if problem.name == "internal":
             JOURNAL.error("defect", exc_info=error, extra={"fields": {"route": _route(self._scope)}})
         elif problem.name == "unavailable":
-            JOURNAL.warning("log fault", extra={"fields": {"detail": str(error), "route": _route(self._scope)}})
+            self._app.tell_fault(error, _route(self._scope))
         if self._status:
             return  # the answer has begun; the connection is closed under it
         await problem_response(problem)(self._scope, self._receive, self._answer)
