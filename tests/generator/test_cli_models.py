@@ -17,6 +17,8 @@ SMALL = ("--size", "32", "--steps", "2", "--guidance", "3")
 def home(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SEEDPROOF_HOME", str(tmp_path / "home"))
     assert call("keys", "new", "--no-passphrase", "--name", "Ann") == 0
+    for family in ("sd1", "flux"):
+        tiny.model(family)  # writing it shows progress bars
     capsys.readouterr()
     return tmp_path
 
