@@ -22,7 +22,7 @@ _COMMANDS = {
     "show": "ledger.cli_look:show",
     "stamp": "ledger.cli_look:stamp",
     "tsa": "ledger.cli_tsa:tsa",
-    "witness": "ledger.cli_watch:witness",
+    "witness": "ledger.cli_witness:witness",
 }
 """Name of a command -> module:function. Its module must import quickly: the help of the group loads them all."""
 

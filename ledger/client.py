@@ -16,19 +16,11 @@ from urllib.parse import urlencode
 from ledger import wire
 from ledger.apikey import api_key
 from ledger.pins import MAX_KEYS_BYTES, read_offered, trusted_keys
+from ledger.refusal import raise_for
 from ledger.tiled import LOG_PREFIX, TiledLog
-from ledger.transport import Answer, Transport
+from ledger.transport import Transport
 from provenance.entry import parse_any
-from provenance.errors import (
-    ConflictError,
-    EncodingError,
-    ForgedError,
-    InvalidError,
-    LedgerFault,
-    LimitError,
-    SeedproofError,
-    UnsupportedVersionError,
-)
+from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.ports import LoggedEntry
 from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
 
@@ -44,22 +36,11 @@ __all__ = ["MAX_RESULTS", "RemoteLedger", "open_ledger"]
 MAX_RESULTS = 1_000
 """Most entries that one search returns, as with every ledger."""
 
-_SUBMISSION = "submission"
 _PUBLISHED_SECONDS = 30.0
 _POLL = 0.05
 _KEPT_ENTRIES = 1_024
-_OK, _CONFLICT = 200, 409
-_DONE = (200, 201, 204)
-_REFUSED = (400, 413, 415, 422)
+_OK = 200
 _NOT_FOUND = (404, 410)
-_BLAME: dict[str, type[SeedproofError]] = {
-    "malformed": EncodingError,
-    "limit": LimitError,
-    "too-large": LimitError,
-    "forged": ForgedError,
-    "unsupported": UnsupportedVersionError,
-}
-"""Name of a problem -> what it is here; every other refusal is an InvalidError."""
 
 
 def open_ledger(location: str, *, create: bool = False) -> RemoteLedger:  # noqa: ARG001 - nobody makes a service by naming it
@@ -122,7 +103,7 @@ class RemoteLedger:
             body=entry,
             headers={"Content-Type": "application/json", **self.authorization()},
         )
-        self._raise_for(answer, _SUBMISSION)
+        raise_for(answer, self.location, "submission", sent=True)
         with self._answers():
             made = wire.read_submission(answer.body)
             if made.id != parsed.id:
@@ -141,7 +122,7 @@ class RemoteLedger:
             with self._answers():
                 self._covering(index)
         answer = self._transport.request("GET", f"/v1/receipts/{index}", limit=MAX_RECEIPT_BYTES)
-        self._raise_for(answer, f"receipt {index}")
+        raise_for(answer, self.location, f"receipt {index}")
         with self._answers():
             receipt = parse_receipt(answer.body)
             entry = self._entries.get(index)
@@ -156,7 +137,7 @@ class RemoteLedger:
         answer = self._transport.request("GET", f"/v1/entries/{entry_id.hex()}", limit=wire.MAX_ENTRY_ANSWER_BYTES)
         if answer.status in _NOT_FOUND:
             return None
-        self._raise_for(answer, "entry")
+        raise_for(answer, self.location, "entry")
         with self._answers():
             logged, parsed = wire.read_entry(answer.body)
             if parsed.id != entry_id:
@@ -192,7 +173,7 @@ class RemoteLedger:
         answer = self._transport.request("GET", f"/v1/blobs/{digest.hex()}", limit=max(limit, wire.MAX_ANSWER_BYTES))
         if answer.status in _NOT_FOUND:
             return None
-        self._raise_for(answer, "blob")
+        raise_for(answer, self.location, "blob")
         return answer.body
 
     def put_blob(self, digest: bytes, data: bytes, grant: bytes, *, media_type: str) -> None:
@@ -204,7 +185,7 @@ class RemoteLedger:
         headers = {"Content-Type": media_type, "Seedproof-Grant": grant.hex(), **self.authorization()}
         path = f"/v1/blobs/{digest.hex()}"
         answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
-        self._raise_for(answer, _SUBMISSION)
+        raise_for(answer, self.location, "submission", sent=True)
 
     def delete_blob(self, digest: bytes, grant: bytes) -> bool:
         """Take back a recipe or latent under its owners' grant; False when the service did not have it.
@@ -217,7 +198,7 @@ class RemoteLedger:
         answer = self._transport.request("DELETE", path, limit=wire.MAX_ANSWER_BYTES, headers=headers)
         if answer.status in _NOT_FOUND:
             return False
-        self._raise_for(answer, "withdrawal")
+        raise_for(answer, self.location, "withdrawal")
         return True
 
     def close(self) -> None:
@@ -240,7 +221,7 @@ class RemoteLedger:
                 {**{name: value.hex() for name, value in query.items()}, "after": after, "limit": wire.PAGE}
             )
             answer = self._transport.request("GET", f"{path}?{asked}", limit=wire.MAX_PAGE_BYTES)
-            self._raise_for(answer, "search")
+            raise_for(answer, self.location, "search")
             with self._answers():
                 page = wire.read_page(answer.body, after)
                 if not all(matches(parsed) for _, parsed in page):
@@ -279,20 +260,6 @@ class RemoteLedger:
     def _refresh(self) -> Checkpoint:
         self._newest = self._tiled.checkpoint()
         return self._newest
-
-    def _raise_for(self, answer: Answer, what: str) -> None:
-        """Turn every status but success into an exception of ours."""
-        if answer.status in _DONE:
-            return
-        says = wire.read_problem(answer.body) or "no reason given"
-        text = f"ledger {self.location}: {what} refused with status {answer.status}: {says}"
-        if answer.status == _CONFLICT:
-            with self._answers():
-                index = wire.problem_index(answer.body)
-            raise ConflictError(text, index)
-        if answer.status in _REFUSED and what == _SUBMISSION:
-            raise _BLAME.get(wire.problem_name(answer.body), InvalidError)(text)
-        raise LedgerFault(text)
 
     @contextlib.contextmanager
     def _answers(self) -> Iterator[None]:

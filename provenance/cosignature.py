@@ -96,10 +96,11 @@ def take_cosignatures(note: bytes, answer: bytes, keys: Sequence[VerifierKey]) -
         ForgedError: a line of one of ``keys`` does not hold, or there is no line of them.
     """
     text = split_note(note)[0]
-    taken = []
-    for line in _parse_lines(answer):
-        if open_cosignatures(format_note(text, [line]), keys):
-            taken.append(format_signature(line).encode())
+    taken = [
+        format_signature(line).encode()
+        for line in _parse_lines(answer)
+        if open_cosignatures(format_note(text, [line]), keys)
+    ]
     if not taken:
         raise ForgedError("cosignature: the witness answered without a signature of its key")
     return taken
