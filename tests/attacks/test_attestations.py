@@ -9,6 +9,7 @@ from provenance.followup import FollowUp, format_follow_up
 from provenance.policy import NotaryTrust
 from provenance.receipt import format_receipt, make_receipt, parse_receipt
 from provenance.report import Status, Verdict
+from provenance.setup import Setup
 from tests.support.entrylog import EntryLog
 from tests.support.follow import key, key_revocation
 from tests.support.trust import GOOD, attest, judge, policy, step
@@ -161,6 +162,15 @@ def test_an_attestation_with_a_stolen_notary_key_that_was_never_logged():
     log.submit(attest(DRAFT))
     log.submit(key_revocation("nina", 2, log=log.origin))
     assert judge(picture, policy(log), ledger=log).verdict is Verdict.AUTHENTIC
+
+
+def test_notaries_do_not_vouch_for_a_recipe_that_could_turn_any_seed_into_any_picture():
+    log = EntryLog()
+    picture = make_work(1, log=log, setup=Setup("StableDiffusionPipeline", replaced_scheduler=True))
+    log.submit(attest(picture))
+    report = judge(picture, policy(log), ledger=log)
+    assert step(report, 10).figures["notaries"] == 1
+    assert report.verdict is Verdict.CLAIMED
 
 
 def test_attestations_do_not_make_a_false_picture_true():

@@ -1,6 +1,7 @@
 """Whole signed works without a model: random latent and pixels under an honest claim. Good for everything but regeneration."""
 
 import functools
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -51,6 +52,7 @@ def make_work(
     log=None,
     title="hills.png",
     terms=None,
+    setup=None,
     staple=lambda receipt: receipt,
 ):
     """Bytes of a signed picture; with ``log`` its claim is logged there and the receipt, as ``staple`` has it, is inside.
@@ -63,7 +65,7 @@ def make_work(
     integers = generator.integers(-20, 20, SHAPE).astype(np.int16)
     rgb = generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     secret, author_secret = derive_work(who, nonce), derive_author(author_of or who)
-    made = recipe(nonce, who)
+    made = replace(recipe(nonce, who), setup=setup)
     claim = make_claim(
         Y=commit(secret),
         nonce=nonce,
