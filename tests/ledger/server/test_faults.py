@@ -61,6 +61,7 @@ def test_a_full_disk(tmp_path):
         assert any(line["event"] == "log fault" for line in service.journal())
 
 
+@pytest.mark.slow
 def test_a_locked_database(tmp_path):
     with serving(tmp_path) as service:
         accepted = submit_some(service, "before")
@@ -85,7 +86,7 @@ def postgres():
     server.close()
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
 def test_a_database_that_is_gone_and_back(tmp_path, postgres, mode):
     with serving(tmp_path, database=postgres.create()) as service:
         accepted = submit_some(service, "before")
