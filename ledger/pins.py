@@ -2,7 +2,8 @@
 
 A service that no policy names is believed at first, and its keys are written into ``known-logs.txt``, a line ``address
 verifier-key`` for each. From then on it must be that log: another key under the same address is a fault and never
-taken over, since it may be another log, shown to this user alone. Verification knows such a log by its key, and takes
+taken over, since it may be another log, shown to this user alone. Nor is the name of a log that the user knows from a
+policy or from another address, under a key that is not that log's. Verification knows such a log by its key, and takes
 its word about no time (``provenance.policy.load_policy``).
 """
 
@@ -53,17 +54,23 @@ def trusted_keys(address: str, offered: Sequence[VerifierKey]) -> tuple[Verifier
     """Those keys that checkpoints from this address must be signed by one of.
 
     Raises:
-        LedgerFault: the log at this address had other keys, or the list cannot be read or written.
+        LedgerFault: the log at this address had other keys, or bears the name of another one that is known; or the list
+            cannot be read or written.
         UsageError: a policy of the user's cannot be read.
     """
     known = [trust.key for trust in load_policy(find_home()).logs]
     if any(key in known for key in offered):
         return tuple(key for key in known if key.name == offered[0].name)
+    if any(key.name == offered[0].name for key in known):
+        raise LedgerFault(
+            f"ledger {address}: offers another key for {offered[0].name} than the policy has for that log"
+        )
     pinned = _read(address)
     if not pinned:
-        _append(address, offered)
-        note(f"{address}: met for the first time; from now on it must be the log {offered[0].name}")
-        return tuple(offered)
+        keys = _introduced(address, offered)
+        _append(address, keys)
+        note(f"{address}: met for the first time; from now on it must be the log {keys[0].name}")
+        return keys
     if any(key in pinned for key in offered):
         return tuple(pinned)
     raise LedgerFault(
@@ -72,16 +79,31 @@ def trusted_keys(address: str, offered: Sequence[VerifierKey]) -> tuple[Verifier
     )
 
 
+def _introduced(address: str, offered: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
+    """The keys to believe at first contact: all, but of a log that was met elsewhere those that it had there."""
+    elsewhere = [(place, key) for place, key in _pinned() if key.name == offered[0].name]
+    if not elsewhere:
+        return tuple(offered)
+    keys = tuple(key for key in offered if any(key == known for _, known in elsewhere))
+    if not keys:
+        raise LedgerFault(
+            f"ledger {address}: calls itself {offered[0].name}, the log that was met at {elsewhere[0][0]} under another "
+            f"key; one of the two is not that log. If it is the other one, take its line out of {find_home().known_logs}"
+        )
+    return keys
+
+
 def _read(address: str) -> list[VerifierKey]:
-    keys = []
+    return [key for place, key in _pinned() if place == address]
+
+
+def _pinned() -> list[tuple[str, VerifierKey]]:
+    """All lines of the list: an address and a key."""
     try:
-        for line in _lines():
-            place, _, text = line.partition(" ")
-            if place == address:
-                keys.append(VerifierKey.parse(text))
+        parts = [line.partition(" ") for line in _lines() if line.strip()]
+        return [(place, VerifierKey.parse(text)) for place, _, text in parts]
     except InvalidError as error:
         raise LedgerFault(f"{find_home().known_logs}: {error}; mend the line or take it out") from error
-    return keys
 
 
 def _lines() -> list[str]:

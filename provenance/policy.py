@@ -76,10 +76,15 @@ class NotaryTrust:
 
 @dataclass(frozen=True)
 class Policy:
-    """What :mod:`provenance.verify` trusts. An empty policy trusts nothing and finds nothing authentic."""
+    """What :mod:`provenance.verify` trusts. An empty policy trusts nothing and finds nothing authentic.
+
+    ``met`` are keys that services named at first contact, which nobody vouches for: a receipt may be known by one, and
+    none is a forgery because of one.
+    """
 
     models: dict[bytes, ModelTrust] = field(default_factory=dict)
     logs: tuple[LogTrust, ...] = ()
+    met: tuple[VerifierKey, ...] = field(default=(), kw_only=True)
     timestamp_authorities: tuple[bytes, ...] = ()
     c2pa_anchors: tuple[bytes, ...] = ()
     notaries: tuple[NotaryTrust, ...] = ()
@@ -114,6 +119,7 @@ class Policy:
             max(self.notaries_required, other.notaries_required),
             self.witnesses + tuple(key for key in other.witnesses if key not in self.witnesses),
             max(self.witnesses_required, other.witnesses_required),
+            met=self.met + tuple(key for key in other.met if key not in self.met),
         )
 
     def with_own_log(self, verifier_key: str) -> Policy:
@@ -122,9 +128,9 @@ class Policy:
         return replace(self, logs=(*(t for t in self.logs if t.key != key), LogTrust(key, independent=False)))
 
     def with_met_log(self, key: VerifierKey) -> Policy:
-        """This policy, and one log that is known by its first contact alone, if it is not in the policy already."""
-        known = any(trust.key == key for trust in self.logs)
-        return self if known else replace(self, logs=(*self.logs, LogTrust(key, independent=False)))
+        """This policy, and one log that is known by its first contact alone, if the policy does not name it already."""
+        named = any(trust.key.name == key.name for trust in self.logs)
+        return self if named or key in self.met else replace(self, met=(*self.met, key))
 
 
 def default_policy() -> Policy:
@@ -146,8 +152,8 @@ def default_policy() -> Policy:
 def load_policy(home: Home, extra: Path | None = None) -> Policy:
     """Default policy, the user's own, one more that he names, and his own logs, which stay his own whatever those say.
 
-    The logs of services that he has met (``ledger.pins``) are known too, unless a policy says more about them: that
-    they are the logs they were then is all that is known, so they prove no time.
+    The logs of services that he has met (``ledger.pins``) stand apart (``met``), unless a policy names them: that they
+    are the logs they were then is all that is known, so they prove no time and make nobody a forger.
 
     Raises:
         UsageError: a file of his cannot be read; the message names it. It says nothing about any picture.

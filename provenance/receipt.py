@@ -15,17 +15,19 @@ A receipt is canonical JSON around a C2SP tlog-proof, RFC 3161 timestamps over i
 We write no ``extra`` line and refuse one: it would be unauthenticated. ``format_receipt(parse_receipt(x)) == x``.
 
 A log that we do not know is no forgery. :func:`check_receipt` then still checks the inclusion, under a root that nobody
-whom we know vouches for, and says ``known=False``. A known log's name without that log's signature *is* one.
+whom we know vouches for, and says ``known=False``. A known log's name without that log's signature *is* one, where the
+policy names the log. The keys that services named when they were met vouch for what they signed, and for no name.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.checkpoint import Checkpoint, VerifierKey, open_checkpoint, parse_checkpoint, parse_size
 from provenance.encoding import Fields, Json, canonical, parse_canonical, parse_hex
-from provenance.errors import EncodingError, LimitError
+from provenance.errors import EncodingError, ForgedError, LimitError
 from provenance.merkle import HASH_SIZE, check_inclusion, leaf_hash
 from provenance.note import MAX_NOTE_BYTES, format_base64, parse_base64
 
@@ -150,8 +152,12 @@ def parse_receipt(data: bytes) -> Receipt:
     return Receipt(index, path, parse_checkpoint(note), timestamps, attestations)
 
 
-def check_receipt(receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey]) -> ReceiptCheck:
+def check_receipt(
+    receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey], *, met: Sequence[VerifierKey] = ()
+) -> ReceiptCheck:
     """Check that ``entry`` (canonical bytes, the leaf) is in the log, and whether one of ``keys`` is that log's.
+
+    A log that ``keys`` do not name may be known by one of ``met``, under which nothing is a forgery.
 
     The timestamps and attestations are the caller's to check: they need authorities and notaries, and may fail one by
     one.
@@ -166,6 +172,8 @@ def check_receipt(receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey]) -
     key = None
     if any(key.name == checkpoint.origin for key in keys):
         key = open_checkpoint(note, keys).signed_by[0]
+    elif met:
+        key = _met(note, met)
     check_inclusion(leaf_hash(entry), receipt.index, checkpoint.size, receipt.path, checkpoint.root)
     return ReceiptCheck(
         log=checkpoint.origin,
@@ -177,6 +185,13 @@ def check_receipt(receipt: Receipt, entry: bytes, keys: Sequence[VerifierKey]) -
         timestamps=receipt.timestamps,
         attestations=receipt.attestations,
     )
+
+
+def _met(note: bytes, met: Sequence[VerifierKey]) -> VerifierKey | None:
+    for key in met:
+        with suppress(ForgedError):
+            return open_checkpoint(note, [key]).signed_by[0]
+    return None
 
 
 def _attestation(value: object, where: str) -> bytes:

@@ -70,7 +70,8 @@ def check_logged(
     else:
         try:
             parsed = parse_receipt(receipt)
-            found = check_receipt(parsed, format_entry(entry), [trust.key for trust in policy.logs])
+            keys = [trust.key for trust in policy.logs]
+            found = check_receipt(parsed, format_entry(entry), keys, met=policy.met)
             check = _judge_receipt(found, policy, now)
             stapled = found.attestations
         except UnsupportedVersionError:

@@ -7,9 +7,12 @@ import pytest
 from ledger.client import open_ledger
 from provenance.checkpoint import sign_checkpoint
 from provenance.claim import claim_id
-from provenance.errors import LedgerFault
+from provenance.errors import ForgedError, LedgerFault
 from provenance.followup import format_follow_up
-from provenance.receipt import format_receipt, make_receipt
+from provenance.home import find_home
+from provenance.notekey import new_signer
+from provenance.policy import load_policy
+from provenance.receipt import check_receipt, format_receipt, make_receipt, parse_receipt
 from tests.support.entries import make_claim, make_entry
 from tests.support.logs import signer
 from tests.support.standin import StandIn, described
@@ -244,3 +247,53 @@ def test_a_signed_checkpoint_of_another_tree(ledger, service):
     service.lies["/log/checkpoint"] = sign_checkpoint("log.example/1", 5, bytes(32), service.signers[0])
     with pytest.raises(LedgerFault):
         ledger.find(claim_id(make_claim(1)))
+
+
+# --- a service that takes the name of another log -------------------------------------------------------------------
+
+
+def judged(receipt):
+    policy = load_policy(find_home())
+    return check_receipt(parse_receipt(receipt), ENTRIES[2], [trust.key for trust in policy.logs], met=policy.met)
+
+
+def test_one_contact_makes_no_genuine_receipt_of_the_log_that_it_names_forged(service):
+    with StandIn(ENTRIES, [new_signer("real.example")]) as real, StandIn(ENTRIES, [new_signer("real.example")]) as evil:
+        genuine = real.receipt(2)
+        open_ledger(evil.url).close()
+        assert not judged(genuine).known
+        assert judged(evil.receipt(2)).known
+        open_ledger(service.url).close()
+        assert judged(service.receipt(2)).known
+
+
+def test_a_forged_line_of_a_met_log_is_an_unknown_log(service):
+    open_ledger(service.url).close()
+    assert not judged(StandIn(ENTRIES, [signer("log.example/1", 9)]).receipt(2)).known
+
+
+def test_the_name_of_a_log_that_was_met_elsewhere(service):
+    open_ledger(service.url).close()
+    before = find_home().known_logs.read_bytes()
+    with StandIn(ENTRIES, [signer("log.example/1", 9)]) as evil:
+        with pytest.raises(LedgerFault, match="calls itself log.example/1") as caught:
+            open_ledger(evil.url)
+        assert service.url in str(caught.value)
+        evil.lies["/log/vkey"] = "".join(f"{key}\n" for key in (*evil.vkeys, *service.vkeys)).encode()
+        opened = open_ledger(evil.url)
+        with pytest.raises(LedgerFault):
+            opened.head()
+        opened.close()
+        assert evil.vkeys[0] not in find_home().known_logs.read_text()
+    assert before in find_home().known_logs.read_bytes()
+
+
+def test_the_name_of_a_log_of_the_policy(service):
+    home = find_home()
+    home.make(home.config)
+    home.own_logs.write_text(f"{new_signer('log.example/1').verifier_key.format()}\n")
+    with pytest.raises(LedgerFault, match="than the policy has"):
+        open_ledger(service.url)
+    assert not home.known_logs.exists()
+    with pytest.raises(ForgedError):  # the policy's word: here a name without its key is a forgery
+        judged(service.receipt(2))

@@ -257,9 +257,11 @@ def test_a_log_that_was_met_is_known_and_proves_no_time(standin):
     open_ledger(standin.url).close()
     home = find_home()
     key = VerifierKey.parse(standin.vkeys[0])
-    assert [trust.independent for trust in load_policy(home).logs if trust.key == key] == [False]
+    assert load_policy(home).met == (key,)
+    assert key not in [trust.key for trust in load_policy(home).logs]
     write_policy(standin.vkeys[0])
     assert [trust.independent for trust in load_policy(home).logs if trust.key == key] == [True]
+    assert load_policy(home).met == ()
     home.known_logs.write_bytes(b"\xff junk\n")
     assert load_policy(home)  # a damaged list takes nothing from what does not need it
 
