@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CursorResult, delete, insert, select, update
 
 from ledger.database import reading, writing
 from ledger.models import ApiKey, BlobRow, Grant
+from provenance.errors import InvalidError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Delete, Engine
+    from collections.abc import Iterator
 
-__all__ = ["Beside"]
+    from sqlalchemy import Connection, Delete, Engine
+
+__all__ = ["Beside", "SpentGrantError"]
+
+
+class SpentGrantError(InvalidError):
+    """A grant was used before."""
 
 
 class Beside:
@@ -21,9 +29,15 @@ class Beside:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put_blob(self, digest: bytes, kind: str, data: bytes) -> bool:
-        """Keep a recipe or latent under its digest, which the caller has checked; False when it is there."""
-        with writing(self._engine) as connection:
+    def put_blob(self, claim: bytes, digest: bytes, serial: int, kind: str, data: bytes) -> bool:
+        """Keep a recipe or latent under its digest, which the caller has checked, for this claim; False if it is there.
+
+        The grant's ``serial`` is spent in the same transaction, or nothing happens at all.
+
+        Raises:
+            SpentGrantError: this serial or a higher one was used for this claim and digest.
+        """
+        with self._granting(claim, digest, serial, published=True) as connection:
             if connection.execute(select(BlobRow.kind).where(BlobRow.digest == digest)).first() is not None:
                 return False
             connection.execute(insert(BlobRow).values(digest=digest, kind=kind, data=data))
@@ -34,21 +48,18 @@ class Beside:
         with reading(self._engine) as connection:
             return connection.execute(select(BlobRow.data).where(BlobRow.digest == digest)).scalar_one_or_none()
 
-    def delete_blob(self, digest: bytes) -> bool:
-        """Forget a blob; False when there was none. The log itself does not change."""
-        return self._delete(delete(BlobRow).where(BlobRow.digest == digest))
+    def delete_blob(self, claim: bytes, digest: bytes, serial: int) -> bool:
+        """Withdraw a blob for this claim; it is forgotten when no other claim publishes it. False if this one did not.
 
-    def use_grant(self, claim: bytes, digest: bytes, serial: int) -> bool:
-        """Remember a grant's serial; False when this or a higher one was used for this claim and digest."""
-        mine = (Grant.claim == claim, Grant.digest == digest)
-        with writing(self._engine) as connection:
-            statement = update(Grant).where(*mine, Grant.serial < serial).values(serial=serial)
-            result: CursorResult[tuple[object, ...]] = connection.execute(statement)
-            if result.rowcount == 1:
-                return True
-            if connection.execute(select(Grant.serial).where(*mine)).first() is not None:
+        Raises:
+            SpentGrantError: as above.
+        """
+        mine = (Grant.claim == claim, Grant.digest == digest, Grant.published)
+        with self._granting(claim, digest, serial, published=False) as connection:
+            if connection.execute(update(Grant).where(*mine).values(published=False)).rowcount == 0:
                 return False
-            connection.execute(insert(Grant).values(claim=claim, digest=digest, serial=serial))
+            if connection.execute(select(Grant.claim).where(Grant.digest == digest, Grant.published)).first() is None:
+                connection.execute(delete(BlobRow).where(BlobRow.digest == digest))
             return True
 
     def add_api_key(self, name: str, digest: bytes) -> None:
@@ -65,6 +76,23 @@ class Beside:
         """Name -> SHA-256 of every API key."""
         with reading(self._engine) as connection:
             return dict(connection.execute(select(ApiKey.name, ApiKey.digest)).tuples().all())
+
+    @contextlib.contextmanager
+    def _granting(self, claim: bytes, digest: bytes, serial: int, *, published: bool) -> Iterator[Connection]:
+        """A transaction in which a grant is spent; those of other processes wait for its end."""
+        mine = (Grant.claim == claim, Grant.digest == digest)
+        with writing(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE grants IN SHARE ROW EXCLUSIVE MODE")
+            used = connection.execute(select(Grant.serial).where(*mine)).scalar_one_or_none()
+            if used is None:
+                connection.execute(insert(Grant).values(claim=claim, digest=digest, serial=serial, published=published))
+            elif used >= serial:
+                raise SpentGrantError("this grant, or a newer one, was used before; sign one with a larger serial")
+            else:
+                kept = {"published": True} if published else {}
+                connection.execute(update(Grant).where(*mine).values(serial=serial, **kept))
+            yield connection
 
     def _delete(self, statement: Delete) -> bool:
         with writing(self._engine) as connection:

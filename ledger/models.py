@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, MetaData, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, LargeBinary, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -217,13 +217,18 @@ class BlobRow(Base):
 
 
 class Grant(Base):
-    """The highest serial of a grant that was used for a claim's blob: an older grant is spent."""
+    """The highest serial of a grant that was used for a claim's blob: an older grant is spent.
+
+    ``published`` while the claim's owners want the blob read; it is kept as long as one claim does.
+    """
 
     __tablename__ = "grants"
+    __table_args__ = (Index("ix_grants_digest", "digest"),)
 
     claim: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
     digest: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
     serial: Mapped[int] = mapped_column(_BIG)
+    published: Mapped[bool] = mapped_column(Boolean)
 
 
 class ApiKey(Base):

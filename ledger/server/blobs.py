@@ -6,11 +6,13 @@ provenance.grant), and only if it has the digest that the claim names.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from ledger.beside import SpentGrantError
 from ledger.server.body import ENTRY_TYPE, read_body, require_type
 from ledger.server.ownership import owners_of
 from ledger.server.problems import Problem
@@ -27,6 +29,8 @@ from provenance.recipe import parse_recipe, recipe_digest
 from provenance.storedlatent import decode_latent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
 
     from provenance.claim import Claim
@@ -67,14 +71,14 @@ async def get(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Forget a blob. The log itself does not change."""
+    """Withdraw a claim's blob, which is forgotten when no other claim publishes it. The log itself does not change."""
     service = _writable(request)
     await service.require_key(request)
     digest = path_digest(request, "digest")
     signed = _grant(request, digest, "withdraw")
     await service.run(_permit, service, signed)
     if not await service.run(_forget, service, signed.grant):
-        raise Problem("not-found", f"no blob {digest.hex()} is published here")
+        raise Problem("not-found", f"this claim publishes no blob {digest.hex()} here")
     return Response(status_code=204)
 
 
@@ -135,15 +139,18 @@ def _keep(service: Service, grant: Grant, kind: str, data: bytes) -> bool:
     found = recipe_digest(parse_recipe(data)) if kind == _RECIPE else latent_digest(decode_latent(data))
     if found != grant.digest:
         raise Problem("invalid", f"the body has the digest {found.hex()}, not the one in the path")
-    _spend(service, grant)
-    return service.log.put_blob(grant.digest, kind, data)
+    with _spending():
+        return service.log.put_blob(grant.claim, grant.digest, grant.serial, kind, data)
 
 
 def _forget(service: Service, grant: Grant) -> bool:
-    _spend(service, grant)
-    return service.log.delete_blob(grant.digest)
+    with _spending():
+        return service.log.delete_blob(grant.claim, grant.digest, grant.serial)
 
 
-def _spend(service: Service, grant: Grant) -> None:
-    if not service.log.use_grant(grant.claim, grant.digest, grant.serial):
-        raise Problem("forbidden", "this grant, or a newer one, was used before; sign one with a larger serial")
+@contextlib.contextmanager
+def _spending() -> Iterator[None]:
+    try:
+        yield
+    except SpentGrantError as error:
+        raise Problem("forbidden", str(error)) from error

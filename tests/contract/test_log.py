@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from ledger import audit
+from ledger.beside import SpentGrantError
 from ledger.log import Accepted, NotPublishedFault, open_log, prepare
 from provenance import merkle
 from provenance.checkpoint import VerifierKey, open_checkpoint
@@ -230,16 +231,36 @@ def test_a_checkpoint_that_somebody_holds_must_be_of_this_tree(log):
             log.check_seen(sign_checkpoint(log.origin, size, root, signers), "a witness")
 
 
-def test_blobs_grants_and_api_keys(log):
-    name = digest("blob")
+def test_a_blob_is_kept_while_one_claim_publishes_it(log):
+    ann, bob, name = digest("ann"), digest("bob"), digest("blob")
     assert log.get_blob(name) is None
-    assert log.put_blob(name, "recipe", b"{}") is True
-    assert log.put_blob(name, "recipe", b"{}") is False
+    assert log.delete_blob(ann, name, 1) is False
+    assert log.put_blob(ann, name, 2, "recipe", b"{}") is True
+    assert log.put_blob(bob, name, 2, "recipe", b"{}") is False
     assert log.get_blob(name) == b"{}"
-    assert [log.delete_blob(name), log.delete_blob(name), log.get_blob(name)] == [True, False, None]
-    serials = [log.use_grant(digest("claim"), name, serial) for serial in (5, 5, 4, 6)]
-    assert serials == [True, False, False, True]
-    assert log.use_grant(digest("other"), name, 1) is True
+    assert log.delete_blob(digest("eve"), name, 2) is False
+    assert log.delete_blob(bob, name, 3) is True
+    assert log.get_blob(name) == b"{}"
+    assert [log.delete_blob(ann, name, 3), log.get_blob(name)] == [True, None]
+    assert [log.delete_blob(ann, name, 4), log.delete_blob(bob, name, 4)] == [False, False]
+
+
+def test_a_grant_is_spent_with_what_it_permits_or_not_at_all(log):
+    claim, name = digest("claim"), digest("blob")
+    log.put_blob(claim, name, 5, "recipe", b"{}")
+    for serial in (5, 4):
+        with pytest.raises(SpentGrantError):
+            log.put_blob(claim, name, serial, "recipe", b"{}")
+        with pytest.raises(SpentGrantError):
+            log.delete_blob(claim, name, serial)
+    assert log.get_blob(name) == b"{}"
+    log.delete_blob(claim, name, 6)
+    with pytest.raises(LedgerFault):
+        log.put_blob(claim, name, 7, None, b"{}")  # the database refuses the row
+    assert log.put_blob(claim, name, 7, "recipe", b"{}") is True
+
+
+def test_api_keys(log):
     log.add_api_key("gallery", digest("key 1"))
     log.add_api_key("gallery", digest("key 2"))
     assert log.api_keys() == {"gallery": digest("key 2")}

@@ -141,8 +141,10 @@ def _create_beside() -> None:
         sa.Column("claim", HASH, nullable=False),
         sa.Column("digest", HASH, nullable=False),
         sa.Column("serial", BIG, nullable=False),
+        sa.Column("published", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("claim", "digest", name=op.f("pk_grants")),
     )
+    op.create_index("ix_grants_digest", "grants", ["digest"])
     op.create_table(
         "api_keys",
         sa.Column("name", sa.String(200), nullable=False),

@@ -85,7 +85,8 @@ def test_what_an_owner_publishes_everybody_reads_until_he_withdraws_it(any_servi
     assert any_service.logged() == size
 
 
-def test_a_withdrawn_blob_stays_withdrawn_when_its_grant_is_replayed(service, origin):
+def test_a_withdrawn_blob_stays_withdrawn_when_its_grant_is_replayed(any_service):
+    service, origin = any_service, any_service.get("/v1/log").json()["origin"]
     claim, entry = work("replay")
     service.submit(entry)
     ann = secret("author", "ann")
@@ -95,6 +96,20 @@ def test_a_withdrawn_blob_stays_withdrawn_when_its_grant_is_replayed(service, or
     answer = put(service, old)
     assert (answer.status, answer.problem) == (403, "forbidden")
     assert service.get(f"/v1/blobs/{LATENT.hex()}").status == 404
+
+
+def test_a_stranger_does_not_delete_what_somebody_else_publishes(service, origin):
+    """He claims the same latent, whose digest everybody can read in the log, and withdraws as an owner."""
+    claim, entry = work("victim")
+    service.submit(entry)
+    assert put(service, grant(origin, claim, secret("author", "ann"))).status in (200, 201)
+    eves, entry = work("thief", authors=("eve",))
+    service.submit(entry)
+    eve = secret("author", "eve")
+    assert delete(service, grant(origin, eves, eve, action="withdraw")).problem == "not-found"
+    assert put(service, grant(origin, eves, eve)).status == 200
+    assert delete(service, grant(origin, eves, eve, action="withdraw")).status == 204
+    assert service.get(f"/v1/blobs/{LATENT.hex()}").status == 200
 
 
 def test_recipes_are_json(service, origin, recipe):
