@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from generator.house.scenes import japanese
@@ -15,22 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from generator.house.scenes.actors import Thing
+    from generator.house.scenes.description import Description
 
-__all__ = ["Description", "caption", "caption_alone", "captions"]
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a picture shows. Empty ``places`` mean one thing alone on a plain ``ground``."""
-
-    time: str = ""
-    places: tuple[str, ...] = ()
-    things: tuple[Thing, ...] = ()
-    sky: tuple[str, ...] = ()
-    weather: str = ""
-    sky_word: str = ""
-    season: str = ""
-    ground: str = ""
+__all__ = ["caption", "caption_alone", "captions"]
 
 
 def captions(

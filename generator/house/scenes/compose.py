@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from generator.house.scenes import shores, wild
 from generator.house.scenes.actors import Thing, enter, show_alone
-from generator.house.scenes.captions import Description, captions
+from generator.house.scenes.captions import captions
+from generator.house.scenes.description import Description
 from generator.house.scenes.frames import frame
 from generator.house.scenes.sheet import SIZE
 from generator.house.scenes.sky import paint_sky

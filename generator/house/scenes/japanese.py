@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from generator.house.scenes.actors import Thing
-    from generator.house.scenes.captions import Description
+    from generator.house.scenes.description import Description
 
 __all__ = ["COLOUR", "PLACE", "SEASON", "SKY", "TIME", "WEATHER", "describe", "describe_alone", "place_name", "words"]
 

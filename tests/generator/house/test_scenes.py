@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip("skia")
 
 from generator.house.scenes import PICTURE, compose, describe, japanese
-from generator.house.scenes.captions import Description, captions
+from generator.house.scenes.captions import captions
 from generator.house.scenes.compose import PLACES
+from generator.house.scenes.description import Description
 from generator.house.scenes.frames import frame
 from generator.house.scenes.lines import ABSCISSAE, envelope, fractal
 from generator.house.scenes.palettes import PALETTES, TIME_PHRASES, TIME_WEIGHTS
