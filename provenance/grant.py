@@ -8,7 +8,8 @@
 Each owner of the claim, in order, signs TH("seedproof/v1/grant", TH("seedproof/v1/entry", canonical BODY)). ``digest``
 is the claim's recipe or latent. ``log`` is the origin of the one log that is addressed. ``serial`` makes a grant good
 for once: a service acts on one only if the serial is larger than any that it has seen for this claim and digest, so
-that nobody can publish again what was withdrawn. Seconds since 1970 are a good serial.
+that nobody can publish again what was withdrawn. It is the time in microseconds since 1970: services refuse one that is
+ahead of their clock, since a seller could lock the buyer out with it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -40,6 +41,9 @@ __all__ = ["delete", "get", "put"]
 _STORED = "application/octet-stream"
 _RECIPE, _LATENT = "recipe", "latent"
 _GRANT_HEADER = "seedproof-grant"
+_MICROSECONDS = 1_000_000
+_CLOCKS_APART = 600
+"""Seconds. Serials grow across owners: without a bound the seller could spend the largest, and lock the buyer out."""
 
 
 async def put(request: Request) -> Response:
@@ -106,6 +110,8 @@ def _grant(request: Request, digest: bytes, action: str) -> SignedGrant:
     ):
         if not is_same:
             raise Problem("forbidden", f"the grant is for another {what}")
+    if grant.serial > (time.time() + _CLOCKS_APART) * _MICROSECONDS:
+        raise Problem("forbidden", "the grant's serial is in the future; take the time in microseconds since 1970")
     return signed
 
 

@@ -1,5 +1,7 @@
 """Recipes and latents beside the log: who may publish and withdraw what."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,18 @@ def test_after_a_sale_the_buyer_decides(service, origin):
     service.submit(format_follow_up(follow.transfer(claim, claim, "ann", to="bob")))
     assert put(service, grant(origin, claim, secret("author", "ann"))).problem == "forbidden"
     assert put(service, grant(origin, claim, secret("author", "bob"))).status in (200, 201)
+
+
+def test_a_seller_does_not_lock_the_buyer_out_with_the_largest_serial(service, origin):
+    claim, entry = work("locked")
+    service.submit(entry)
+    ann, bob = secret("author", "ann"), secret("author", "bob")
+    ahead = int((time.time() + 900) * 1_000_000)
+    for serial in (2**53 - 1, ahead):
+        assert put(service, grant(origin, claim, ann, serial=serial)).problem == "forbidden"
+    assert put(service, grant(origin, claim, ann, serial=int(time.time() * 1_000_000))).status in (200, 201)
+    service.submit(format_follow_up(follow.transfer(claim, claim, "ann", to="bob")))
+    assert put(service, grant(origin, claim, bob, serial=int(time.time() * 1_000_000))).status == 200
 
 
 def test_a_revoked_work_has_no_owner(service, origin):
