@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.checkpoint import open_checkpoint
-from provenance.errors import LedgerFault, SeedproofError
+from provenance.checkpoint import open_checkpoint, parse_checkpoint
+from provenance.errors import InvalidError, LedgerFault, SeedproofError
 from provenance.files import read_bounded
 from provenance.note import MAX_NOTE_BYTES
 
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from ledger.tree import StoredTree
     from provenance.checkpoint import Checkpoint, VerifierKey
 
-__all__ = ["check_not_older", "newest_path", "read_newest", "remember_newest"]
+__all__ = ["ForkFault", "check_not_older", "newest_path", "read_newest", "remember_newest", "supersedes"]
+
+
+class ForkFault(LedgerFault):
+    """Somebody has seen a checkpoint of this log that its database does not continue; going on would sign a fork."""
 
 
 def newest_path(beside: Path) -> Path:
@@ -60,14 +64,34 @@ def check_not_older(seen: Checkpoint | None, tree: StoredTree, size: int, who: s
     """Refuse a database of ``size`` entries that is older than a checkpoint seen elsewhere, or of another tree.
 
     Raises:
-        LedgerFault: it is.
+        ForkFault: it is.
     """
     if seen is None:
         return
     if seen.size > size:
-        raise LedgerFault(
+        raise ForkFault(
             f"ledger: the database has {size} entries, but {who} {seen.size}: an older copy was put back. Restore the "
             "newest backup or state; going on from here would fork the log"
         )
     if tree.root(seen.size) != seen.root:
-        raise LedgerFault(f"ledger: the database is not the tree of which {who} {seen.size} entries: a fork")
+        raise ForkFault(f"ledger: the database is not the tree of which {who} {seen.size} entries: a fork")
+
+
+def supersedes(note: bytes, present: bytes | None) -> bool:
+    """Whether a checkpoint may take the place of the present one; one that cannot be read is none.
+
+    Raises:
+        LedgerFault: both are of one size and not of one tree, or of two logs.
+    """
+    if present is None:
+        return True
+    new = parse_checkpoint(note)
+    try:
+        old = parse_checkpoint(present)
+    except InvalidError:
+        return True
+    if old.origin != new.origin or (old.size == new.size and old.root != new.root):
+        raise LedgerFault(
+            "ledger: the tile store shows another log, or another tree of this size; nothing was published"
+        )
+    return old.size < new.size or (old.size == new.size and len(present) < len(note))

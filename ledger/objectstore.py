@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ledger.tilestore import supersedes
+from ledger.newest import supersedes
 from provenance.errors import LedgerFault
 from provenance.note import MAX_NOTE_BYTES
 from provenance.tiles import CHECKPOINT_PATH, MAX_BUNDLE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from provenance.tiles import Tile
 
@@ -95,13 +95,15 @@ class ObjectStore:
         found = self._get(CHECKPOINT_PATH, MAX_NOTE_BYTES)
         return None if found is None else found[0]
 
-    def put_checkpoint(self, note: bytes) -> None:
+    def put_checkpoint(self, note: bytes, check: Callable[[bytes], None] | None = None) -> None:
         """See :class:`~ledger.tilestore.TileStore`."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, NotFoundError, PreconditionError
 
         for _ in range(_ATTEMPTS):
             present = self._get(CHECKPOINT_PATH, MAX_NOTE_BYTES)
+            if present is not None and check is not None:
+                check(present[0])
             if not supersedes(note, None if present is None else present[0]):
                 return
             mode: Any = "create" if present is None else {"e_tag": present[1]}

@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.checkpoint import parse_checkpoint
-from provenance.errors import InvalidError, LedgerFault, SeedproofError
+from ledger.newest import supersedes
+from provenance.errors import LedgerFault, SeedproofError
 from provenance.files import read_bounded
 from provenance.note import MAX_NOTE_BYTES
 from provenance.tiles import CHECKPOINT_PATH, MAX_BUNDLE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from provenance.tiles import Tile
 
-__all__ = ["DiskStore", "TileStore", "open_store", "supersedes"]
+__all__ = ["DiskStore", "TileStore", "open_store"]
 
 _STALE_SECONDS = 3_600
 
@@ -49,8 +49,10 @@ class TileStore(Protocol):
     def get_checkpoint(self) -> bytes | None:
         """The newest checkpoint."""
 
-    def put_checkpoint(self, note: bytes) -> None:
+    def put_checkpoint(self, note: bytes, check: Callable[[bytes], None] | None = None) -> None:
         """Replace the checkpoint durably, unless the one that is there is of a larger tree.
+
+        ``check`` is called with the one that would be replaced, and nothing is when it raises.
 
         Raises:
             LedgerFault: the one that is there is of another tree of this size.
@@ -68,26 +70,6 @@ def open_store(location: str) -> TileStore:
 
         return open_object_store(location)
     return DiskStore(Path(location).expanduser().absolute())
-
-
-def supersedes(note: bytes, present: bytes | None) -> bool:
-    """Whether a checkpoint may take the place of the present one; one that cannot be read is none.
-
-    Raises:
-        LedgerFault: both are of one size and not of one tree, or of two logs.
-    """
-    if present is None:
-        return True
-    new = parse_checkpoint(note)
-    try:
-        old = parse_checkpoint(present)
-    except InvalidError:
-        return True
-    if old.origin != new.origin or (old.size == new.size and old.root != new.root):
-        raise LedgerFault(
-            "ledger: the tile store shows another log, or another tree of this size; nothing was published"
-        )
-    return old.size < new.size or (old.size == new.size and len(present) < len(note))
 
 
 class DiskStore:
@@ -130,11 +112,14 @@ class DiskStore:
         """See :class:`TileStore`."""
         return _read(self._root / CHECKPOINT_PATH, MAX_NOTE_BYTES)
 
-    def put_checkpoint(self, note: bytes) -> None:
+    def put_checkpoint(self, note: bytes, check: Callable[[bytes], None] | None = None) -> None:
         """See :class:`TileStore`."""
         target = self._root / CHECKPOINT_PATH
         with _faults(target), self._locked():
-            if supersedes(note, self.get_checkpoint()):
+            present = self.get_checkpoint()
+            if present is not None and check is not None:
+                check(present)
+            if supersedes(note, present):
                 self._written(note).replace(target)
                 _sync(self._root)
 
