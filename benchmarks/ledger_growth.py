@@ -258,7 +258,7 @@ def plot(path: Path) -> None:
             absolute = [row["figures"][act]["big"]["cpu_us"] for row in rows]
             axes[1][column].plot(sizes, absolute, marker="o", label=act)
         axes[0][column].axhspan(1 / LIMIT, LIMIT, alpha=0.12)
-        axes[0][column].set(title=kind, ylim=(0, 2), ylabel="processor time, ratio to a log of 1,000")
+        axes[0][column].set(title=kind, ylim=(0, 3), ylabel="processor time, ratio to a log of 1,000")
         axes[1][column].set(xscale="log", yscale="log", xlabel="entries", ylabel="processor time, microseconds")
         axes[0][column].legend(fontsize=8)
     figure.tight_layout()
