@@ -42,7 +42,11 @@ _VOCABULARY_SHARDS = 6
 
 
 def build_denoiser(config: dict[str, Any], channels: int) -> UNet2DConditionModel:
-    """An untrained UNet for 16x16 latents; in diffusers' UNet ``attention_head_dim`` counts heads."""
+    """An untrained UNet for 16x16 latents; in diffusers' UNet ``attention_head_dim`` counts heads.
+
+    Time and text scale and shift after each normalisation (adaptive group normalisation; Dhariwal and Nichol, arXiv
+    2105.05233): what is merely added before it is half taken away again by groups of two or three channels.
+    """
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=channels,
@@ -55,7 +59,8 @@ def build_denoiser(config: dict[str, Any], channels: int) -> UNet2DConditionMode
         attention_head_dim=tuple(config["heads"]),
         addition_embed_type="text",
         addition_embed_type_num_heads=4,
-        norm_num_groups=32,
+        norm_num_groups=config["norm_groups"],
+        resnet_time_scale_shift="scale_shift",
     )
 
 
@@ -102,7 +107,7 @@ def train_denoiser(
     if state is None and warm is not None:
         from generator.house.warm_start import take_over
 
-        take_over(modules, tokenizer, config, warm)
+        take_over(modules, tokenizer, warm)
     modules.to(device)
     optimiser = torch.optim.AdamW(
         modules.parameters(), settings["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-2, fused=True

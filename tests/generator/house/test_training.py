@@ -12,7 +12,7 @@ import torch
 from generator.house.autoencoder import Autoencoder
 from generator.house.latents import Pool, encode_shards, statistics
 from generator.house.refine_decoder import refine_decoder
-from generator.house.schedule import load_checkpoint
+from generator.house.schedule import load_checkpoint, save_checkpoint
 from generator.house.train_autoencoder import load_autoencoder, psnr, train_autoencoder
 from generator.house.train_denoiser import build_modules, channel_weights, open_tokenizer, train_denoiser
 from generator.house.warm_start import take_over
@@ -137,13 +137,30 @@ def test_a_warm_start_takes_weights_and_known_words(world, tmp_path):
     tokenizer = open_tokenizer([tmp_path / "other"], 8, tmp_path)
     modules = build_modules(CONFIG, tokenizer)
     fresh = modules[1].get_input_embeddings().weight.detach().clone()
-    assert take_over(modules, tokenizer, CONFIG, trained) == []
+    assert take_over(modules, tokenizer, trained) == []
     averages = load_checkpoint(trained / "denoiser.pt")["averages"]
     assert torch.equal(next(modules.parameters()), averages[0])
     rows = modules[1].get_input_embeddings().weight.detach()
     words = tokenizer.get_vocab()
     assert not torch.equal(rows[words["night"]], fresh[words["night"]])
     assert torch.equal(rows[words["lighthouse"]], fresh[words["lighthouse"]])
+
+
+def test_a_warm_start_turns_additions_into_shifts(world, tmp_path):
+    trained, shards, _ = world
+    denoise(world)
+    tokenizer = open_tokenizer(shards, 8, trained)
+    state = load_checkpoint(trained / "denoiser.pt")
+    names = list(state["model"])
+    at = next(i for i, name in enumerate(names) if name.endswith("time_emb_proj.weight"))
+    old = state["averages"][at] = state["averages"][at][: len(state["averages"][at]) // 2] + 1.0
+    save_checkpoint(tmp_path / "denoiser.pt", state)
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    modules = build_modules(CONFIG, tokenizer)
+    assert take_over(modules, tokenizer, tmp_path) == []
+    scale, shift = dict(modules.named_parameters())[names[at]].detach().chunk(2)
+    assert not scale.any()
+    assert torch.allclose(shift, 0.2 * old)
 
 
 def test_refining_moves_the_decoder_and_nothing_else(world):

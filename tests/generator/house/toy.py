@@ -22,6 +22,7 @@ CONFIG = {
         "widths": [32, 32, 32],
         "heads": [1, 1, 1],
         "layers_per_block": 1,
+        "norm_groups": 8,
         "text_width": 32,
         "text_layers": 1,
         "max_tokens": 8,
