@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -20,12 +21,30 @@ if TYPE_CHECKING:
 
     from provenance.entry import AnyEntry
 
-__all__ = ["MAX_RESULTS", "entries_between", "entry_at", "find_entry", "follow_ups_of", "search_claims"]
+__all__ = ["MAX_RESULTS", "FoundEntry", "entries_between", "entry_at", "find_entry", "follow_ups_of", "search_claims"]
 
 MAX_RESULTS = 1_000
 """Most entries that one search returns."""
 
 _PAGE = 200
+
+
+@dataclass(frozen=True, eq=False)
+class FoundEntry(LoggedEntry):
+    """An entry with the ``kind`` and id that the database has for it: they need not be worked out again."""
+
+    kind: str
+    entry_id: bytes
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to every LoggedEntry of this index and these bytes."""
+        if not isinstance(other, LoggedEntry):
+            return NotImplemented
+        return (self.index, self.entry) == (other.index, other.entry)
+
+    def __hash__(self) -> int:
+        """By index and bytes."""
+        return hash((self.index, self.entry))
 
 
 def entry_at(connection: Connection, index: int) -> bytes:
@@ -53,7 +72,7 @@ def entries_between(connection: Connection, start: int, end: int) -> list[bytes]
     return [item.entry for item in found]
 
 
-def find_entry(connection: Connection, entry_id: bytes) -> LoggedEntry | None:
+def find_entry(connection: Connection, entry_id: bytes) -> FoundEntry | None:
     """The entry of any kind with this id."""
     row = connection.execute(_rows().where(Leaf.entry_id == entry_id)).one_or_none()
     return None if row is None else _checked(row)
@@ -68,7 +87,7 @@ def search_claims(
     author: bytes | None,
     after: int,
     limit: int,
-) -> list[LoggedEntry]:
+) -> list[FoundEntry]:
     """Claims that match every given criterion, in log order, from beyond ``after``; at most ``limit``."""
     statement = _rows().where(Leaf.kind == "claim")
     for column, wanted in ((Leaf.commitment, commitment), (Leaf.pixels, pixels), (Leaf.latent, latent)):
@@ -92,30 +111,30 @@ def search_claims(
     return _collect(connection, statement, matches if exact else None, after, limit)
 
 
-def follow_ups_of(connection: Connection, subject: bytes, *, after: int, limit: int) -> list[LoggedEntry]:
+def follow_ups_of(connection: Connection, subject: bytes, *, after: int, limit: int) -> list[FoundEntry]:
     """Entries about a claim, without itself, or revocations of a key, in log order; at most ``limit``."""
     statement = _rows().where(Leaf.subject == prefix(subject))
     return _collect(connection, statement, lambda entry: entry.subject == subject, after, limit)
 
 
-def _rows() -> Select[int, bytes, bytes]:
-    return select(Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash)
+def _rows() -> Select[int, bytes, bytes, str, bytes]:
+    return select(Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash, Leaf.kind, Leaf.entry_id)
 
 
-def _checked(row: Row[int, bytes, bytes]) -> LoggedEntry:
+def _checked(row: Row[int, bytes, bytes, str, bytes]) -> FoundEntry:
     if leaf_hash(row.entry) != row.leaf_hash:
         raise LedgerFault(f"ledger: entry {row.leaf_index} is not what was logged; the database is damaged")
-    return LoggedEntry(row.leaf_index, row.entry)
+    return FoundEntry(row.leaf_index, row.entry, row.kind, row.entry_id)
 
 
 def _collect(
     connection: Connection,
-    statement: Select[int, bytes, bytes],
+    statement: Select[int, bytes, bytes, str, bytes],
     matches: Callable[[AnyEntry], bool] | None,
     after: int,
     limit: int,
-) -> list[LoggedEntry]:
-    found: list[LoggedEntry] = []
+) -> list[FoundEntry]:
+    found: list[FoundEntry] = []
     for item in _pages(connection, statement, after, min(limit, MAX_RESULTS)):
         with stored_data():
             if matches is None or matches(parse_any(item.entry)):
@@ -126,8 +145,8 @@ def _collect(
 
 
 def _pages(
-    connection: Connection, statement: Select[int, bytes, bytes], after: int, limit: int
-) -> Iterator[LoggedEntry]:
+    connection: Connection, statement: Select[int, bytes, bytes, str, bytes], after: int, limit: int
+) -> Iterator[FoundEntry]:
     """What a statement finds, in log order, a page at a time: an entry may have 64 KB."""
     page = min(_PAGE, limit)
     while page > 0:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from ledger.database import Place
+    from ledger.lookup import FoundEntry
     from ledger.tilestore import TileStore
     from ledger.tree import TileCache
     from provenance.checkpoint import VerifierKey
-    from provenance.ports import LoggedEntry
 
 __all__ = ["Reader"]
 
@@ -92,7 +92,7 @@ class Reader(Beside):
             self._check_index(index, state)
             return lookup.entry_at(connection, index)
 
-    def find(self, entry_id: bytes) -> LoggedEntry | None:
+    def find(self, entry_id: bytes) -> FoundEntry | None:
         """The entry of any kind with this id; of a claim that is the claim id."""
         with reading(self._engine) as connection:
             return lookup.find_entry(connection, entry_id)
@@ -106,13 +106,13 @@ class Reader(Beside):
         author: bytes | None = None,
         after: int = -1,
         limit: int = lookup.MAX_RESULTS,
-    ) -> list[LoggedEntry]:
+    ) -> list[FoundEntry]:
         """Claims that match every given criterion, in log order, beyond index ``after``; at most ``limit``."""
         wanted = {"commitment": commitment, "pixels": pixels, "latent": latent, "author": author}
         with reading(self._engine) as connection:
             return lookup.search_claims(connection, **wanted, after=after, limit=limit)
 
-    def follow_ups(self, subject: bytes, *, after: int = -1, limit: int = lookup.MAX_RESULTS) -> list[LoggedEntry]:
+    def follow_ups(self, subject: bytes, *, after: int = -1, limit: int = lookup.MAX_RESULTS) -> list[FoundEntry]:
         """Entries about a claim (by its id), without itself, or revocations of a key, in log order."""
         with reading(self._engine) as connection:
             return lookup.follow_ups_of(connection, subject, after=after, limit=limit)

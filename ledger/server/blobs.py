@@ -53,7 +53,7 @@ async def put(request: Request) -> Response:
     digest = path_digest(request, "digest")
     media = require_type(request, (ENTRY_TYPE, _STORED))
     signed = _grant(request, digest, "publish")
-    kind = await service.run(_permit, service, signed)
+    kind = await service.search(_permit, service, signed)
     if (media == ENTRY_TYPE) is not (kind == _RECIPE):
         wanted = ENTRY_TYPE if kind == _RECIPE else _STORED
         raise Problem("media-type", f"the claim names a {kind} of this digest: send it as {wanted}")
@@ -80,7 +80,7 @@ async def delete(request: Request) -> Response:
     await service.require_key(request)
     digest = path_digest(request, "digest")
     signed = _grant(request, digest, "withdraw")
-    await service.run(_permit, service, signed)
+    await service.search(_permit, service, signed)
     if not await service.run(_forget, service, signed.grant):
         raise Problem("not-found", f"this claim publishes no blob {digest.hex()} here")
     return Response(status_code=204)

@@ -53,14 +53,25 @@ class Buckets:
 
     def take(self, client: str) -> float:
         """Take one request: 0.0 when it may go on, else the seconds until the next one may."""
+        left, now = self._level(client)
+        wait = 0.0 if left >= 1 else (1 - left) / self._rate
+        self._keep(client, left if wait else left - 1, now)
+        return wait
+
+    def charge(self, client: str, cost: float) -> None:
+        """Take more for what a request turned out to cost; what the bucket lacks, later requests wait for."""
+        left, now = self._level(client)
+        self._keep(client, max(left - cost, -self._burst), now)
+
+    def _level(self, client: str) -> tuple[float, float]:
         now = self._clock()
         left, then = self._clients.pop(client, (self._burst, now))
-        left = min(self._burst, left + (now - then) * self._rate)
-        wait = 0.0 if left >= 1 else (1 - left) / self._rate
-        self._clients[client] = (left if wait else left - 1, now)
+        return min(self._burst, left + (now - then) * self._rate), now
+
+    def _keep(self, client: str, left: float, now: float) -> None:
+        self._clients[client] = (left, now)
         if len(self._clients) > MAX_CLIENTS:
             self._clients.popitem(last=False)
-        return wait
 
 
 class Doorkeeper:
@@ -83,6 +94,12 @@ class Doorkeeper:
         if wait:
             what = "writing" if writes else "reading"
             raise Problem("rate-limit", f"too many requests for {what} from your address; wait", retry_after=wait)
+
+    def charge(self, client: str | None, cost: float, *, writes: bool = False) -> None:
+        """Count further requests' worth of this address; it is never refused for them now."""
+        buckets = self._buckets[writes]
+        if buckets is not None:
+            buckets.charge(_network(client), cost)
 
 
 class KeyRing:

@@ -11,15 +11,14 @@ from ledger.server.problems import Problem
 from ledger.server.proofs import format_proof
 from ledger.server.query import Query, path_digest, path_index
 from ledger.server.service import service_of
-from ledger.server.settings import MAX_PAGE, MAX_PAGE_BYTES
-from provenance.entry import parse_any
+from ledger.server.settings import ENTRY_COST, MAX_PAGE, MAX_PAGE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
-    from provenance.ports import LoggedEntry
+    from ledger.lookup import FoundEntry
 
 __all__ = ["claim", "claim_receipt", "claims", "entry", "entry_receipt", "follow_ups", "proof", "receipt", "stamps"]
 
@@ -66,7 +65,7 @@ async def claims(request: Request) -> Response:
     with Query(request) as query:
         wanted = {name: query.digest(name) for name in _SEARCHED}
         after, limit = query.integer("after", default=-1), query.integer("limit", default=_PAGE, low=1, high=MAX_PAGE)
-    return _page(await service.run(service.log.search, **wanted, after=after, limit=limit))
+    return await _searched(request, lambda: service.log.search(**wanted, after=after, limit=limit))
 
 
 async def follow_ups(request: Request) -> Response:
@@ -77,7 +76,7 @@ async def follow_ups(request: Request) -> Response:
         after, limit = query.integer("after", default=-1), query.integer("limit", default=_PAGE, low=1, high=MAX_PAGE)
     if subject is None:
         raise Problem("bad-request", "subject is missing: the id of a claim or a key, as 64 hex digits")
-    return _page(await service.run(service.log.follow_ups, subject, after=after, limit=limit))
+    return await _searched(request, lambda: service.log.follow_ups(subject, after=after, limit=limit))
 
 
 async def proof(request: Request) -> Response:
@@ -103,11 +102,11 @@ async def stamps(request: Request) -> Response:
     return _answer(document, _FRESH)
 
 
-async def _find(request: Request, *, claims: bool) -> LoggedEntry:
+async def _find(request: Request, *, claims: bool) -> FoundEntry:
     service = service_of(request)
     identifier = path_digest(request, "id")
     found = await service.run(service.log.find, identifier)
-    if found is None or (claims and parse_any(found.entry).kind != "claim"):
+    if found is None or (claims and found.kind != "claim"):
         raise Problem("not-found", f"this log has no {'claim' if claims else 'entry'} {identifier.hex()}")
     return found
 
@@ -117,20 +116,27 @@ async def _receipt(request: Request, index: int) -> Response:
     return Response(await service.run(service.log.receipt, index), 200, _FRESH, _JSON)
 
 
-def _page(found: Sequence[LoggedEntry]) -> Response:
-    """Entries until MAX_PAGE_BYTES are crossed; a client asks on until none comes."""
+async def _searched(request: Request, search: Callable[[], Sequence[FoundEntry]]) -> Response:
+    """A page of what is found, made in a thread of its own kind, and charged by what was found."""
+    service = service_of(request)
+    page, count = await service.search(lambda: _page(search()))
+    service.door.charge(request.client.host if request.client else None, count * ENTRY_COST)
+    return Response(page, 200, _FRESH, _JSON)
+
+
+def _page(found: Sequence[FoundEntry]) -> tuple[bytes, int]:
+    """Entries until MAX_PAGE_BYTES are crossed, and how many; a client asks on until none comes."""
     entries, size = [], 0
     for item in found:
         entries.append(_described(item))
         size += len(item.entry)
         if size > MAX_PAGE_BYTES:
             break
-    return _answer({"entries": entries}, _FRESH)
+    return json.dumps({"entries": entries}).encode(), len(entries)
 
 
-def _described(item: LoggedEntry) -> dict[str, object]:
-    parsed = parse_any(item.entry)
-    return {"index": item.index, "id": parsed.id.hex(), "kind": parsed.kind, "entry": item.entry.decode()}
+def _described(item: FoundEntry) -> dict[str, object]:
+    return {"index": item.index, "id": item.entry_id.hex(), "kind": item.kind, "entry": item.entry.decode()}
 
 
 def _answer(document: object, headers: dict[str, str]) -> Response:

@@ -34,6 +34,7 @@ class Service:
         threads = Threads()
         self.proofs = Proofs(log, self.tiles, threads)
         self.run = threads.run
+        self.search = threads.search
         self._pool: Pool | None = None
         self._threads = threads
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "ENTRY_COST",
     "IDLE_SECONDS",
     "LOG_SECONDS",
     "MAX_BLOB_BYTES",
@@ -42,8 +43,11 @@ LOG_SECONDS = 10.0
 STOP_SECONDS = 10
 """How long requests may take to end after SIGTERM; what is accepted is logged and published whatever happens."""
 
-MAX_PAGE = 1_000
-"""Most entries of one answer."""
+MAX_PAGE = 200
+"""Most entries of one answer: some 200 KB, and some 50 ms of a thread, during which others get their turn."""
+
+ENTRY_COST = 0.25
+"""What an entry on a page takes of a client's read rate: finding it is a quarter of the work of another request."""
 
 MAX_PAGE_BYTES = 4 * 2**20
 """An answer ends after the entry that crosses this; a page of the largest entries would have 64 MB."""

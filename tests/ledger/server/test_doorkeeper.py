@@ -1,9 +1,13 @@
 """Rates and API keys."""
 
+import asyncio
+import threading
+
 import pytest
 
 from ledger.server.doorkeeper import MAX_CLIENTS, Buckets, Doorkeeper, KeyRing, key_digest, make_key
 from ledger.server.problems import Problem
+from ledger.server.threads import Threads
 from tests.support.entries import make_entry
 from tests.support.service import serving
 
@@ -27,6 +31,41 @@ def test_a_burst_passes_and_then_the_rate_holds():
     clock.now += 1e9
     assert [buckets.take("a") for _ in range(20)] == [0.0] * 20  # it never holds more than a burst
     assert buckets.take("a") > 0
+
+
+def test_what_a_request_turned_out_to_cost_delays_the_next_ones():
+    clock = Clock()
+    buckets = Buckets(2.0, clock)
+    buckets.charge("a", 15)
+    assert [buckets.take("a") for _ in range(5)] == [0.0] * 5
+    assert buckets.take("a") == pytest.approx(0.5)
+    for _ in range(10):
+        buckets.charge("a", 1e9)
+    assert buckets.take("a") == pytest.approx((1 + 20) / 2)  # never longer than to fill an empty bucket
+    assert buckets.take("b") == 0.0
+
+
+def test_pages_cost_more_than_single_answers(tmp_path):
+    with serving(tmp_path, "--read-rate", "5") as service:
+        for i in range(40):
+            service.submit(make_entry(f"page {i}"))
+        answers = [service.get("/v1/claims") for _ in range(10)]  # 50 tokens, 11 for a page of 40
+    assert answers[0].status == answers[3].status == 200
+    assert answers[-1].problem == "rate-limit"
+
+
+def test_searches_keep_nobody_else_waiting():
+    async def ask():
+        threads, free = Threads(), threading.Event()
+        searches = [asyncio.ensure_future(threads.search(free.wait, 10)) for _ in range(20)]
+        try:
+            return await asyncio.wait_for(threads.run(lambda: "served"), 5)
+        finally:
+            free.set()
+            await asyncio.gather(*searches)
+            threads.close()
+
+    assert asyncio.run(ask()) == "served"
 
 
 def test_slow_rates_still_let_one_through():

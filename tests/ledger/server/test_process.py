@@ -33,7 +33,7 @@ def submit_until_stopped(service, name, accepted):
 
 def everything(service):
     found, after = [], -1
-    while page := service.get(f"/v1/claims?limit=1000&after={after}").json()["entries"]:
+    while page := service.get(f"/v1/claims?limit=200&after={after}").json()["entries"]:
         found += [(item["index"], item["entry"].encode()) for item in page]
         after = page[-1]["index"]
     return found
