@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ledger import evidence, publication
 from ledger.database import writing
-from ledger.newest import remember_newest
+from ledger.newest import check_not_older, remember_newest
 from ledger.reader import Reader
+from ledger.recovery import read_shown
 from ledger.sequencer import State, TreeHead, append, current_state, sign_head
 from ledger.tree import StoredTree
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ledger.sequencer import Accepted
     from ledger.tilestore import TileStore
     from ledger.tree import TileCache
-    from provenance.checkpoint import NoteSigner, VerifierKey
+    from provenance.checkpoint import Checkpoint, NoteSigner, VerifierKey
 
 __all__ = ["Log"]
 
@@ -64,6 +65,7 @@ class Log(Reader):
         """
         if not self._signers:
             raise LedgerFault(f"ledger {self.location}: is open for reading only")
+        self._refuse_fork()
         with self._appending:
             known = self._state
             with writing(self._engine) as connection:
@@ -88,6 +90,7 @@ class Log(Reader):
 
     def sign_again(self) -> TreeHead:
         """Sign the head as it is with the present keys, after some were retired."""
+        self._refuse_fork()
         with self._appending:
             known = self._state
             with writing(self._engine) as connection:
@@ -125,24 +128,33 @@ class Log(Reader):
     def _publish(self, start: int | None, cosign: Callable[[TreeHead], Sequence[bytes]] | None) -> TreeHead:
         if self._store is None:
             return self.head()
-        with self._publishing:
+        self._refuse_fork()
+        with self._publishing, self._noticing_forks():
+            there = read_shown(self._store, self._keys)  # before the database, which must not be older than it
             with self._reading() as (connection, state):
                 head, old = state.head, self._shown(connection, state)
+                tree = StoredTree(connection, state.edge, self._cache)
+                check_not_older(there, tree, head.size, "the tile store shows")
                 lines = evidence.cosignature_lines(connection, head.size)
-                same = start is None and bool(old.note) and old.size == head.size
+                begun = min(old.size, there.size if there else 0)
+                same = start is None and bool(old.note) and begun == head.size
                 if same and evidence.with_lines(old.note, lines) == old.note:
                     return old
-                tree = StoredTree(connection, state.edge, self._cache)
-                start = old.size if start is None else min(start, old.size)
+                start = begun if start is None else min(start, begun)
                 publication.put_tiles(connection, tree, self._store, start, head.size)
             lines += cosign(head) if cosign else ()
             shown = TreeHead(head.origin, head.size, head.root, evidence.with_lines(head.note, lines))
-            self._store.put_checkpoint(shown.note)
+            self._store.put_checkpoint(shown.note, lambda present: self._check_replaced(present, there))
             with writing(self._engine) as connection:
                 publication.record_published(connection, shown)
             remember_newest(self._newest, shown.note)
             publication.remove_partial(self._store, start, head.size)
             return shown
+
+    def _check_replaced(self, present: bytes, known: Checkpoint | None) -> None:
+        """Refuse to publish over what the log does not continue; ``known`` was looked at before."""
+        if known is None or present != known.note:
+            self.check_seen(present, "the tile store")
 
     def _check_own(self, connection: Connection, known: State, size: int, note: bytes) -> None:
         """Refuse a checkpoint that is not of this log at this size."""

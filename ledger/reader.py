@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ledger import evidence, lookup, publication
 from ledger.beside import Beside
 from ledger.database import database_faults, reading, stored_data
-from ledger.newest import check_not_older
+from ledger.newest import ForkFault, check_not_older
 from ledger.receipts import ReceiptMaker
 from ledger.sequencer import State, TreeHead, current_state
 from ledger.tree import StoredTree
@@ -49,6 +49,7 @@ class Reader(Beside):
         self._store = store
         self._state = state
         self._cache = cache
+        self._fork: str | None = None
         self._receipts = ReceiptMaker(keys)
 
     @property
@@ -162,9 +163,10 @@ class Reader(Beside):
         """Refuse to go on if somebody, say a witness, holds a checkpoint of ours that the database does not have.
 
         Raises:
-            LedgerFault: it is of a larger tree, of another one, or not ours.
+            ForkFault: it is of a larger tree, or of another one; from now on this log signs nothing more.
+            LedgerFault: it is not ours.
         """
-        with self._reading() as (connection, state), stored_data():
+        with self._noticing_forks(), self._reading() as (connection, state), stored_data():
             seen = open_checkpoint(note, self._keys)
             check_not_older(seen, StoredTree(connection, state.edge, self._cache), state.head.size, f"{who} has seen")
 
@@ -193,6 +195,7 @@ class Reader(Beside):
 
     def check_health(self) -> None:
         """Raise LedgerFault unless the database answers and the head holds."""
+        self._refuse_fork()
         self.head()
 
     def close(self) -> None:
@@ -208,6 +211,19 @@ class Reader(Beside):
             if self._state is known:
                 self._state = state
             yield connection, state
+
+    @contextlib.contextmanager
+    def _noticing_forks(self) -> Iterator[None]:
+        """Remember that somebody has seen what the database does not continue: this process signs nothing more."""
+        try:
+            yield
+        except ForkFault as fault:
+            self._fork = str(fault)
+            raise
+
+    def _refuse_fork(self) -> None:
+        if self._fork is not None:
+            raise LedgerFault(f"{self._fork}. Nothing is signed until the newest state is back and this is restarted")
 
     def _shown(self, connection: Connection, state: State) -> TreeHead:
         if self._store is None:

@@ -27,6 +27,8 @@ from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row
 from ledger.database import insert_rows, stored_data
 from ledger.edge import TILE_COLUMNS, Edge, FullTile, read_edge
 from ledger.models import Base, Head, Leaf
+from ledger.newest import ForkFault
+from ledger.tree import StoredTree, TileCache
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.entry import parse_any
 from provenance.errors import InvalidError, LedgerFault
@@ -109,6 +111,7 @@ def current_state(
 
     Raises:
         LedgerFault: it is missing, not ours, or not the root of what is stored: tampering, truncation, damage.
+        ForkFault: it does not continue ``known``, say after a failover to a copy that lags behind.
     """
     head = read_head(connection, lock=lock)
     if head is None:
@@ -122,14 +125,14 @@ def current_state(
     if known is not None and (head.size, head.root) == (known.head.size, known.head.root):
         return State(head, known.edge)  # signed again, with other keys
     if known is not None and head.size <= known.head.size:
-        raise LedgerFault(
-            "ledger: the head went back or changed at its size; the database was replaced or tampered with"
-        )
+        raise ForkFault("ledger: the head went back or changed at its size; the database was replaced or tampered with")
     edge = read_edge(connection, head.size)
     if edge.root != head.root:
         raise LedgerFault(
             "ledger: the stored tree has another root than the checkpoint; the database was tampered with"
         )
+    if known is not None and known.head.size and _root(connection, edge, known.head.size) != known.head.root:
+        raise ForkFault("ledger: the head does not continue the tree that was known; the database was replaced")
     return State(head, edge)
 
 
@@ -156,6 +159,11 @@ def sign_head(connection: Connection, head: TreeHead, signers: Sequence[NoteSign
     note = sign_checkpoint(head.origin, head.size, head.root, signers)
     connection.execute(update(Head).where(Head.id == 1, Head.size == head.size).values(note=note))
     return TreeHead(head.origin, head.size, head.root, note)
+
+
+def _root(connection: Connection, edge: Edge, size: int) -> bytes:
+    """Root of the first ``size`` leaves as they are stored now, with nothing that was read before."""
+    return StoredTree(connection, edge, TileCache()).root(size)
 
 
 def _decide(
