@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.models import prefix
-from provenance.entry import check_any, check_beside, needs_owner, parse_any
+from provenance.entry import check_any, check_beside, check_place, needs_owner, parse_any
 from provenance.errors import ConflictError
 from provenance.merkle import leaf_hash
 
@@ -57,13 +57,22 @@ def prepare(data: bytes) -> Prepared:
 
 
 def check_in_log(
-    entry: AnyEntry, find: Callable[[bytes], AnyEntry | None], holder: Callable[[bytes], int | None]
+    entry: AnyEntry,
+    find: Callable[[bytes], AnyEntry | None],
+    holder: Callable[[bytes], int | None],
+    *,
+    origin: str,
+    index: int,
 ) -> None:
-    """Check an entry beside what the log has: ``find`` by entry id, ``holder`` of a slot as its index.
+    """Check an entry beside what the log of this origin has: ``find`` by entry id, ``holder`` of a slot as its index.
+
+    ``index`` is the place that it would get.
 
     Raises:
-        ConflictError: another entry has its slot. InvalidError: its claim is not there, or an owner did not sign.
+        ConflictError: another entry has its slot. InvalidError: its claim is not there, an owner did not sign, or it is
+            a key-revocation for another log or for later than its own place.
     """
+    check_place(entry, log=origin, index=index)
     if needs_owner(entry):
         check_beside(entry, find(entry.subject), find(entry.prev) if entry.prev else None, second_opinion=False)
     taken = None if entry.slot is None else holder(entry.slot)

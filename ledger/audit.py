@@ -82,7 +82,7 @@ def _check_leaves(
         if indices != list(range(start, end)):
             missing = sorted(set(range(start, end)) - set(indices))
             return [*found, f"entry {missing[0]} is missing"]
-        prepared = [_check_leaf(connection, row, found) for row in rows]
+        prepared = [_check_leaf(connection, row, head.origin, found) for row in rows]
         _check_keys(connection, start, end, prepared, found)
         edge, full = edge.extended([leaf_hash(row.entry) for row in rows])
         tiles += len(full)
@@ -98,7 +98,7 @@ def _check_leaves(
     return found + (shown.finish() if shown else [])
 
 
-def _check_leaf(connection: Connection, row: Row[tuple[object, ...]], found: list[str]) -> Prepared | None:
+def _check_leaf(connection: Connection, row: Row[tuple[object, ...]], origin: str, found: list[str]) -> Prepared | None:
     index = row.leaf_index
     try:
         prepared = prepare(row.entry)
@@ -110,7 +110,13 @@ def _check_leaf(connection: Connection, row: Row[tuple[object, ...]], found: lis
             found.append(f"entry {index}: the column {name} does not follow from the entry")
     if prepared.entry.claim is None:
         try:
-            check_in_log(prepared.entry, lambda identifier: _before(connection, identifier, index), lambda _slot: None)
+            check_in_log(
+                prepared.entry,
+                lambda identifier: _before(connection, identifier, index),
+                lambda _slot: None,
+                origin=origin,
+                index=index,
+            )
         except InvalidError as error:
             found.append(f"entry {index}: {error}")
     return prepared

@@ -24,7 +24,7 @@ from ledger.stampcheck import check_stamps
 from ledger.tiled import MissingTileFault
 from provenance import merkle
 from provenance.cosignature import open_cosignatures
-from provenance.entry import check_any, check_beside, needs_owner, parse_any
+from provenance.entry import check_any, check_beside, check_place, needs_owner, parse_any
 from provenance.errors import EnvironmentFault, InvalidError
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, bundles_of, tile_width
 
@@ -145,7 +145,7 @@ class Monitor:
             if kept is not None and edge.size < kept.size <= first + len(hashes):
                 self._meet(edge.extended(hashes[known : kept.size - first])[0], kept, checkpoint)
             for offset in range(known, len(entries)):
-                self._judge(first + offset, entries[offset], checkpoint.size)
+                self._judge(first + offset, entries[offset], checkpoint)
             edge, full = edge.extended(hashes[known:])
             for made in full:
                 if made.level:
@@ -184,13 +184,14 @@ class Monitor:
         except (InvalidError, MissingTileFault) as error:
             raise InconsistencyError(f"{tile.path}: {error}") from error
 
-    def _judge(self, index: int, data: bytes, size: int) -> None:
+    def _judge(self, index: int, data: bytes, checkpoint: Checkpoint) -> None:
         try:
             entry = parse_any(data)
             check_any(entry, second_opinion=False)
+            check_place(entry, log=checkpoint.origin, index=index)
             if needs_owner(entry):
-                before = None if entry.prev is None else self._earlier(entry.prev, size)
-                check_beside(entry, self._earlier(entry.subject, size), before, second_opinion=False)
+                before = None if entry.prev is None else self._earlier(entry.prev, checkpoint.size)
+                check_beside(entry, self._earlier(entry.subject, checkpoint.size), before, second_opinion=False)
         except InvalidError as error:
             raise InconsistencyError(f"entry {index}: {error}") from error
         except EnvironmentFault as error:

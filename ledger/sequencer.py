@@ -146,7 +146,7 @@ def append(
     Raises:
         LedgerFault: another writer was faster; the transaction must be rolled back.
     """
-    outcomes, new = _decide(connection, state.head.size, batch)
+    outcomes, new = _decide(connection, state.head, batch)
     if not new:
         return outcomes, state
     edge, full = state.edge.extended([item.leaf_hash for _, item in new])
@@ -167,7 +167,7 @@ def _root(connection: Connection, edge: Edge, size: int) -> bytes:
 
 
 def _decide(
-    connection: Connection, size: int, batch: Sequence[Prepared]
+    connection: Connection, head: TreeHead, batch: Sequence[Prepared]
 ) -> tuple[list[Accepted | InvalidError], list[tuple[int, Prepared]]]:
     places = _logged(connection, [item.entry.id for item in batch])
     new: list[tuple[int, Prepared]] = []
@@ -188,11 +188,11 @@ def _decide(
             outcomes.append(places[entry.id])
             continue
         try:
-            check_in_log(entry, find, holder)
+            check_in_log(entry, find, holder, origin=head.origin, index=head.size + len(new))
         except InvalidError as error:
             outcomes.append(error)
             continue
-        index = size + len(new)
+        index = head.size + len(new)
         new.append((index, item))
         fresh[entry.id] = entry
         if entry.slot is not None:

@@ -7,6 +7,7 @@ The set of kinds is open: a new one is one more row here. What a log does with a
     if needs_owner(entry):                     with what the log has, in the transaction that appends:
         claim, before = find(entry.subject), find(entry.prev) if entry.prev else None
         check_beside(entry, claim, before, second_opinion=False)
+    check_place(entry, log=origin, index=index)    what a key-revocation says about its place
     slot taken already?  -> ConflictError      unless it is the very entry (same id), which is a duplicate
 
 ``slot`` makes "the first one wins" one unique column: at most one entry of a log has any given slot. For transfers and
@@ -36,7 +37,7 @@ from provenance.followup import (
 from provenance.followup_body import Attestation, Attribution, KeyRevocation, Revocation, Transfer
 from provenance.hashing import Tag, tagged_hash
 
-__all__ = ["KINDS", "AnyEntry", "check_any", "check_beside", "needs_owner", "owners_after", "parse_any"]
+__all__ = ["KINDS", "AnyEntry", "check_any", "check_beside", "check_place", "needs_owner", "owners_after", "parse_any"]
 
 KINDS = ("claim", *FOLLOW_UPS)
 """Every kind of version 1."""
@@ -138,6 +139,23 @@ def check_beside(entry: AnyEntry, claim: AnyEntry | None, before: AnyEntry | Non
         if before is None or before.id != entry.prev or before.subject != entry.subject:
             raise InvalidError(f"{entry.kind}: prev names no entry of this claim; ask the log for its newest one")
         check_owners(made, owners_after(before), second_opinion=second_opinion)
+
+
+def check_place(entry: AnyEntry, *, log: str, index: int) -> None:
+    """Check an entry against its place ``index`` in the log of this origin: what only key-revocations speak of.
+
+    One that would begin beyond its own place has no effect, and takes no slot: it could keep a true one out for ever.
+
+    Raises:
+        InvalidError: it is meant for another log, or for later than its own place.
+    """
+    body = None if isinstance(entry.content, Entry) else entry.content.body
+    if not isinstance(body, KeyRevocation):
+        return
+    if body.log != log:
+        raise InvalidError(f"key-revocation: it is meant for the log {body.log}, and this is {log}")
+    if body.from_index > index:
+        raise InvalidError(f"key-revocation: from_index {body.from_index} is beyond its own place {index} in the log")
 
 
 def owners_after(entry: AnyEntry) -> tuple[bytes, ...]:

@@ -5,8 +5,9 @@ make one count that does not. The rules:
 
 1. Of entries with one ``slot`` (see provenance.entry) the first counts. Chained entries must continue the chain's end.
 2. An entry that does not apply (another claim's, stale, forged, not by the owner) is *void*: reported, without effect.
-3. A key-revocation counts in the log that it names, the first one for its key. With its own index r and its
-   ``from_index`` f, what that key signed at index i is
+3. A key-revocation counts in the log that it names if its ``from_index`` is not beyond its own index, the first such
+   one for its key: a thief's revocation "from far ahead on" would else keep the owner's out. With its own index r and
+   its ``from_index`` f, what that key signed at index i is
 
        void        i > r and i >= f       everybody could know
        contested   f <= i < r             a claim, a transfer, an attribution: it stands, and nobody should rely on it
@@ -22,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from provenance.entry import AnyEntry, check_any, check_beside, needs_owner, owners_after
+from provenance.entry import AnyEntry, check_any, check_beside, check_place, needs_owner, owners_after
 from provenance.errors import InvalidError
 from provenance.followup import FollowUp
 from provenance.followup_body import Attestation, Attribution, KeyRevocation, Revocation, Transfer
@@ -164,8 +165,7 @@ class _Replay:
             if not isinstance(body, KeyRevocation):
                 raise InvalidError("it revokes no key")
             check_any(item.entry, second_opinion=self.second_opinion)
-            if body.log != log:
-                raise InvalidError(f"it is meant for the log {body.log}")
+            check_place(item.entry, log=log, index=item.index)
             if body.key in self.revoked_keys:
                 raise InvalidError(f"entry {self.revoked_keys[body.key][1]} has revoked this key before")
         except InvalidError as error:

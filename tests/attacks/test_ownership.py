@@ -270,6 +270,19 @@ def test_a_thief_revokes_the_victims_key_from_the_first_entry_on(log, picture, c
     assert step(report, 11).figures["owner"] == key(ANN).hex()
 
 
+def test_a_thief_does_not_keep_the_owners_revocation_out_with_one_for_the_far_future(log, picture, claim):
+    log.submit(attest(picture))
+    for later in (len(log.entries) + 1, 2**53 - 1):
+        with pytest.raises(InvalidError, match="beyond its own place"):
+            log.submit(stolen(log, ANN, later))
+    log.append(stolen(log, ANN, 2**53 - 1))  # a log that takes it all the same
+    log.append(stolen(log, ANN, 2))
+    log.append(sale(claim, claim, ANN, MALLORY))
+    report = judge(picture, policy(log), ledger=log)
+    assert step(report, 11).figures["owner"] == key(ANN).hex()
+    assert "beyond its own place" in step(report, 11).detail
+
+
 def test_somebody_else_revokes_a_key(log, picture):
     made = stolen(log, MALLORY, 0)
     with pytest.raises(ForgedError):

@@ -114,6 +114,16 @@ def test_attributions_attestations_and_key_revocations(log):
     assert audit.check_log(log.engine, keys_of(log), store=log.store) == []
 
 
+def test_a_key_revocation_for_another_log_or_from_beyond_its_own_place_is_refused(log):
+    entry = make_entry("x")
+    far, wrong = follow.key_revocation("ann", 2**53 - 1), follow.key_revocation("ann", 0, log="log.example/2")
+    ahead, last = follow.key_revocation("ann", 3), follow.key_revocation("ann", 2)
+    kinds = [type(item).__name__ for item in submit(log, entry, far, wrong, make_entry("y"), ahead, last)]
+    assert kinds == ["Accepted", "InvalidError", "InvalidError", "Accepted", "InvalidError", "Accepted"]
+    assert [item.index for item in log.follow_ups(follow.key("ann"))] == [2]
+    assert audit.check_log(log.engine, keys_of(log), store=log.store) == []
+
+
 def test_a_search_gives_claims_alone_and_goes_on_where_it_stopped(log):
     entry, claim = by_ann()
     submit(log, entry, follow.transfer(claim, claim, "ann", to="bob"), by_ann("b")[0], by_ann("c")[0])

@@ -199,9 +199,9 @@ def test_a_sale_between_theft_and_revocation_stands_and_is_contested():
 
 def test_a_claim_by_a_key_stolen_before_is_contested():
     log = EntryLog()
-    log.append(key_revocation("ann", 1))
+    log.append(key_revocation("ann", 0))
     log.append(make_entry("a", authors=("ann",)))
-    assert log.replayed(ANN).contested == (Contest(1, "claim", key("ann"), 1),)
+    assert log.replayed(ANN).contested == (Contest(1, "claim", key("ann"), 0),)
     log = log_of(key_revocation("ann", 0))
     assert log.replayed(ANN).contested == (Contest(0, "claim", key("ann"), 0),)
 
@@ -243,6 +243,15 @@ def test_the_first_revocation_of_a_key_counts_and_only_in_its_own_log():
     found = log_of(sold, key_revocation("ann", 0, log="other.example/1")).replayed(ANN)
     assert found.contested == ()
     assert "other.example" in reasons(found)[2]
+
+
+def test_a_key_revocation_from_beyond_its_own_place_takes_no_slot():
+    sold = transfer(ANN, ANN, "ann", to="mallory")
+    found = log_of(key_revocation("ann", 2), key_revocation("ann", 1), sold).replayed(ANN)
+    assert "from_index 2 is beyond its own place 1" in reasons(found)[1]
+    assert "entry 2 has revoked the key" in reasons(found)[3]
+    assert found.owners == (key("ann"),)
+    assert log_of(key_revocation("ann", 1)).replayed(ANN).void == ()
 
 
 def test_a_forged_key_revocation_is_void():

@@ -3,7 +3,7 @@
 from provenance import merkle
 from provenance.checkpoint import sign_checkpoint
 from provenance.claim import Claim
-from provenance.entry import check_any, check_beside, needs_owner, parse_any
+from provenance.entry import check_any, check_beside, check_place, needs_owner, parse_any
 from provenance.errors import ConflictError, LedgerFault
 from provenance.followup import FollowUp, format_follow_up
 from provenance.ownership import Indexed, keys_involved, replay
@@ -39,6 +39,7 @@ class EntryLog:
         if known is not None:
             return known
         check_any(parsed, second_opinion=False)
+        check_place(parsed, log=self.origin, index=len(self.entries))
         if needs_owner(parsed):
             check_beside(parsed, self._at(parsed.subject), self._at(parsed.prev), second_opinion=False)
         for index, other in enumerate(self.entries):
