@@ -87,8 +87,9 @@ def _introduced(address: str, offered: Sequence[VerifierKey]) -> tuple[VerifierK
     keys = tuple(key for key in offered if any(key == known for _, known in elsewhere))
     if not keys:
         raise LedgerFault(
-            f"ledger {address}: calls itself {offered[0].name}, the log that was met at {elsewhere[0][0]} under another "
-            f"key; one of the two is not that log. If it is the other one, take its line out of {find_home().known_logs}"
+            f"ledger {address}: calls itself {offered[0].name}, the log that was met at {elsewhere[0][0]} under "
+            "another key; one of the two is not that log. If it is the other one, take its line out of "
+            f"{find_home().known_logs}"
         )
     return keys
 

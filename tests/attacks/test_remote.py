@@ -276,7 +276,7 @@ def test_the_name_of_a_log_that_was_met_elsewhere(service):
     open_ledger(service.url).close()
     before = find_home().known_logs.read_bytes()
     with StandIn(ENTRIES, [signer("log.example/1", 9)]) as evil:
-        with pytest.raises(LedgerFault, match="calls itself log.example/1") as caught:
+        with pytest.raises(LedgerFault, match=r"calls itself log\.example/1") as caught:
             open_ledger(evil.url)
         assert service.url in str(caught.value)
         evil.lies["/log/vkey"] = "".join(f"{key}\n" for key in (*evil.vkeys, *service.vkeys)).encode()
