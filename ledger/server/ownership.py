@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provenance.entry import parse_any
-from provenance.ownership import Indexed, replay
+from provenance.ownership import Indexed, keys_involved, replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +18,16 @@ _CHAINED = ("transfer", "revocation")
 
 
 def owners_of(log: Log, claim: Indexed) -> tuple[bytes, ...]:
-    """The keys that own the work together; none when it is revoked, or when one of these keys is.
+    """The keys that own the work together, as verifiers see it; none when it is revoked, or when one of these keys is.
 
-    What a revoked key signs from now on counts for nothing, whatever it signed before.
+    What a revoked key signs from now on counts for nothing, whatever it signed before. Revocations for another log,
+    which anybody can bring here, have no effect.
     """
     follow_ups = [item for item in _about(log, claim.entry.id) if item.entry.kind in _CHAINED]
-    owners = replay(claim, follow_ups, log=log.origin, second_opinion=False).owners
-    return () if any(_is_revoked(log, key) for key in owners) else owners
-
-
-def _is_revoked(log: Log, key: bytes) -> bool:
-    """The log has taken no key-revocation that names another log, so every one that it has counts."""
-    return any(item.entry.kind == "key-revocation" for item in _about(log, key))
+    keys = keys_involved(claim.entry, follow_ups)
+    revocations = [item for key in keys for item in _about(log, key) if item.entry.kind == "key-revocation"]
+    found = replay(claim, follow_ups, revocations, log=log.origin, second_opinion=False)
+    return () if set(found.owners) & set(found.revoked_keys) else found.owners
 
 
 def _about(log: Log, subject: bytes) -> Iterator[Indexed]:

@@ -1,10 +1,12 @@
 """Recipes and latents beside the log: who may publish and withdraw what."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ledger.server.ownership import owners_of
 from provenance.claim import Entry, claim_id, format_entry
 from provenance.commitment import commit
 from provenance.entry import parse_any
@@ -12,11 +14,14 @@ from provenance.followup import format_follow_up
 from provenance.grant import Grant, format_grant, sign_grant
 from provenance.hashing import Tag
 from provenance.latent import latent_digest
+from provenance.ownership import Indexed
+from provenance.ports import LoggedEntry
 from provenance.proof import prove
 from provenance.recipe import format_recipe, recipe_digest
 from provenance.storedlatent import encode_latent
 from tests.support import follow, works
 from tests.support.entries import digest, make_claim, make_entry, secret
+from tests.support.follow import key
 
 INTEGERS = np.random.default_rng(1).integers(-20, 20, (4, 8, 8)).astype(np.int16)
 STORED = encode_latent(INTEGERS)
@@ -182,6 +187,32 @@ def test_a_stolen_key_that_was_revoked_permits_nothing(service, origin):
     revoked = follow.key_revocation("carl", 0, log=origin)
     assert service.submit(format_follow_up(revoked)).status == 201
     assert delete(service, grant(origin, claim, carl, action="withdraw")).problem == "forbidden"
+
+
+def test_a_thief_who_sells_with_a_revoked_key_to_himself_publishes_nothing(service, origin):
+    """The log takes his transfer; verifiers call it void, and so does the service."""
+    claim, entry = work("robbed", authors=("cat",))
+    service.submit(entry)
+    service.submit(format_follow_up(follow.key_revocation("cat", 0, log=origin)))
+    answer = service.submit(format_follow_up(follow.transfer(claim, claim, "cat", to="eve")))
+    assert answer.status in (201, 422)  # whether or not the log has it
+    assert put(service, grant(origin, claim, secret("author", "eve"))).problem == "forbidden"
+    assert put(service, grant(origin, claim, secret("author", "cat"))).problem == "forbidden"
+
+
+def test_a_revocation_for_another_log_locks_nobody_out(service, origin):
+    """Anybody can bring it here. A log that took it once still knows whom to ask."""
+    claim, entry = work("elsewhere", authors=("dora",))
+    revoked = format_follow_up(follow.key_revocation("dora", 0, log="log.example/other"))
+    service.submit(entry)
+    service.submit(revoked)
+    assert put(service, grant(origin, claim, secret("author", "dora"))).status in (200, 201)
+    for name, owners in (("log.example/other", (key("dora"),)), (origin, ())):
+        item = LoggedEntry(1, format_follow_up(follow.key_revocation("dora", 0, log=name)))
+        log = SimpleNamespace(
+            origin=origin, follow_ups=lambda of, after, item=item: [item] if (of, after) == (key("dora"), -1) else []
+        )
+        assert owners_of(log, Indexed(0, parse_any(entry))) == owners
 
 
 def test_all_owners_permit_together_and_p_permits_for_anonymous_works(service, origin):
