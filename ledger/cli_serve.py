@@ -165,6 +165,8 @@ def serve(
         check_witness(url, key)
     for url in authorities:
         check_authority_url(url)
+    for proxy in proxies:
+        _check_proxy(proxy)
     settings = Settings(
         database=database,
         key_file=key_file,
@@ -259,8 +261,22 @@ def _beside(database: str) -> str | None:
 def _check_database(database: str) -> None:
     """No password in the arguments: every user of the machine can read them."""
     credentials, at, _ = database.partition("://")[2].partition("@")
-    if at and credentials.partition(":")[2]:
+    if (at and credentials.partition(":")[2]) or "password" in database.partition("?")[2].lower():
         raise UsageError("--database: no password in the address, others could read it there; put it into ~/.pgpass")
+
+
+def _check_proxy(text: str) -> None:
+    """An address or a network, and not everybody: who is believed may call himself what he likes, and has no rate."""
+    from ipaddress import ip_network
+
+    try:
+        everybody = ip_network(text).prefixlen == 0
+    except ValueError:
+        everybody = True
+    if everybody:
+        raise UsageError(
+            f"--proxy {text[:60]!r}: give the address of the reverse proxy, such as 127.0.0.1 or 10.0.0.0/24"
+        )
 
 
 def _name(text: str) -> str:

@@ -51,14 +51,14 @@ class Place:
         self.path = path
 
     def __str__(self) -> str:
-        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        return str(self.path) if self.path else _shown(self.url)
 
 
 def resolve(location: str | Path) -> Place:
     """A path, ``sqlite:///path`` or ``postgresql+psycopg://...`` as a place.
 
     Raises:
-        LedgerFault: an address of something else.
+        LedgerFault: an address of something else, or one with a password among its options.
     """
     text_form = str(location)
     if "://" not in text_form:
@@ -70,11 +70,12 @@ def resolve(location: str | Path) -> Place:
         raise LedgerFault("ledger: the database's address cannot be read; write sqlite:///PATH or a path") from error
     if url.get_backend_name() == "sqlite" and url.database:
         return resolve(url.database)
+    if any("password" in name.lower() for name in url.query):
+        raise LedgerFault(f"ledger {_shown(url)}: no password in the address, it would be shown; put it into ~/.pgpass")
     if url.get_backend_name() == "postgresql" and url.database:
         return Place(url.set(drivername="postgresql+psycopg"), None)
     raise LedgerFault(
-        f"ledger {url.render_as_string(hide_password=True)[:200]}: only a SQLite file (a path) or "
-        "postgresql+psycopg://HOST/NAME can be opened here"
+        f"ledger {_shown(url)[:200]}: only a SQLite file (a path) or postgresql+psycopg://HOST/NAME can be opened here"
     )
 
 
@@ -189,6 +190,11 @@ def stored_data() -> Iterator[None]:
         raise LedgerFault(
             f"ledger: what is stored does not verify, it was tampered with or damaged: {error}"
         ) from error
+
+
+def _shown(url: URL) -> str:
+    """The address without its password and its options, which may hold others."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _first_line(error: object) -> str:

@@ -98,6 +98,11 @@ def check_authority_url(url: str) -> None:
         raise LedgerFault(f"timestamp authority {url[:200]!r}...: the address has more than {MAX_URL} characters")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment or "@" in parts.netloc:
         raise LedgerFault(f"timestamp authority {url[:200]!r}: the address must start with http:// or https://")
+    if parts.query:
+        raise LedgerFault(
+            f"timestamp authority {parts.scheme}://{parts.hostname}: give the address without a query; the log "
+            "shows it to everybody, so it must hold no secret"
+        )
 
 
 def read_roots(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from ledger.server.doorkeeper import Doorkeeper, KeyRing
+from ledger.server.health import Health
 from ledger.server.metrics import Metrics
 from ledger.server.proofs import Proofs
 from ledger.server.threads import Threads
@@ -33,6 +34,7 @@ class Service:
         self.tiles = TileCache()
         threads = Threads()
         self.proofs = Proofs(log, self.tiles, threads)
+        self.health = Health(log, threads)
         self.run = threads.run
         self.search = threads.search
         self._pool: Pool | None = None

@@ -116,6 +116,7 @@ def test_a_token_too_large_for_a_receipt_is_refused(monkeypatch):
         "http://[",
         "http://127.0.0.1:x/",
         "http://u:p@127.0.0.1/",
+        "https://127.0.0.1/?key=secret",
     ],
 )
 def test_other_addresses_are_refused(url):

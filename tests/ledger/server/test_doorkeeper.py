@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from ledger.server.doorkeeper import MAX_CLIENTS, Buckets, Doorkeeper, KeyRing, key_digest, make_key
+from ledger.server.health import FRESH_SECONDS, Health
 from ledger.server.problems import Problem
 from ledger.server.threads import Threads
+from provenance.errors import LedgerFault
 from tests.support.entries import make_entry
 from tests.support.service import serving
 
@@ -66,6 +69,33 @@ def test_searches_keep_nobody_else_waiting():
             threads.close()
 
     assert asyncio.run(ask()) == "served"
+
+
+def test_health_is_looked_at_once_for_all_who_ask_at_a_time():
+    asked = []
+
+    class Log:
+        def check_health(self):
+            asked.append(1)
+            if len(asked) > 1:
+                raise LedgerFault("gone")
+
+        def published(self):
+            return SimpleNamespace(size=7)
+
+    async def ask():
+        threads = Threads()
+        health = Health(Log(), threads)
+        first = await asyncio.gather(*(health.check() for _ in range(50)))
+        await asyncio.sleep(FRESH_SECONDS + 0.05)
+        second = await asyncio.gather(*(health.check() for _ in range(50)), return_exceptions=True)
+        threads.close()
+        return first, second
+
+    first, second = asyncio.run(ask())
+    assert first == [7] * 50
+    assert all(isinstance(error, LedgerFault) for error in second)
+    assert len(asked) == 2
 
 
 def test_slow_rates_still_let_one_through():

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger.database import resolve
 from provenance.entry import parse_any
+from provenance.errors import LedgerFault
 from provenance.receipt import parse_receipt
 from tests.support.entries import make_entry
 from tests.support.follow import key
@@ -150,6 +152,10 @@ def test_a_log_that_does_not_open_is_one_line(tmp_path, workers_):
         (("--witness", "http://w.example"), "--witness-key"),
         (("--patience", "0", "1", "1"), "--patience"),
         (("--database", "postgresql+psycopg://ann:secret@db.example/log"), "password"),
+        (("--database", "postgresql+psycopg://ann@db.example/log?password=secret"), "password"),
+        (("--proxy", "*"), "--proxy"),
+        (("--proxy", "::/0"), "--proxy"),
+        (("--proxy", "proxy.example"), "--proxy"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, options, word):
@@ -159,6 +165,17 @@ def test_wrong_options_are_one_line(tmp_path, options, word):
     assert failed.value.text.count("\n") == 1
     assert word in failed.value.text
     assert "secret" not in failed.value.text
+
+
+@pytest.mark.parametrize("option", ["password", "sslpassword"])
+def test_no_message_shows_a_password(option):
+    """The address of a database is in every message about it, and in the journal."""
+    with pytest.raises(LedgerFault, match="pgpass") as failed:
+        resolve(f"postgresql+psycopg://ann@db.example/log?{option}=hunter2")
+    assert "hunter2" not in str(failed.value)
+    place = resolve("postgresql+psycopg://ann:hunter2@db.example/log?options=hunter3")
+    assert "hunter" not in str(place)
+    assert "db.example/log" in str(place)
 
 
 def test_a_reader_beside_the_primary_writes_nothing(tmp_path):
