@@ -32,6 +32,7 @@ from provenance.encoding import Fields, Json, parse_json
 from provenance.errors import EncodingError, EnvironmentFault, InvalidError, UsageError
 from provenance.files import read_bounded
 from provenance.note import VerifierKey
+from provenance.notekey import KeyType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,10 @@ class Policy:
         """The name of the trusted notary who has this key."""
         return next((trust.name for trust in self.notaries if trust.key == key), None)
 
+    def witnessed_by(self, public_key: bytes) -> bool:
+        """Whether a witness of this policy has this key, under whatever name."""
+        return any(key.public_key == public_key for key in self.witnesses)
+
     def joined(self, other: Policy) -> Policy:
         """Both policies together; a model's calibrations are united, of what is required the stricter counts."""
         models = dict(self.models)
@@ -117,7 +122,7 @@ class Policy:
             self.c2pa_anchors + other.c2pa_anchors,
             self.notaries + tuple(trust for trust in other.notaries if self.notary(trust.key) is None),
             max(self.notaries_required, other.notaries_required),
-            self.witnesses + tuple(key for key in other.witnesses if key not in self.witnesses),
+            self.witnesses + tuple(key for key in other.witnesses if not self.witnessed_by(key.public_key)),
             max(self.witnesses_required, other.witnesses_required),
             met=self.met + tuple(key for key in other.met if key not in self.met),
         )
@@ -205,7 +210,10 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
             independent = item.take("independent")
             if not isinstance(independent, bool):
                 raise EncodingError(f"{where}: independent must be true or false")
-            return LogTrust(VerifierKey.parse(item.text("key", limit=1000)), independent)
+            key = VerifierKey.parse(item.text("key", limit=4_000))
+        if key.kind is KeyType.COSIGNATURE:
+            raise EncodingError(f"{where}: a witness's key; the key of a log has type 01 or 06")
+        return LogTrust(key, independent)
 
     def pem(value: object, where: str) -> bytes:
         if not isinstance(value, str):
@@ -231,6 +239,8 @@ def parse_policy(data: bytes, read_calibration: Callable[[str], bytes]) -> Polic
         )
     if len({trust.key for trust in policy.notaries}) != len(policy.notaries):
         raise EncodingError("policy: a notary's key stands twice")
+    if len({key.public_key for key in policy.witnesses}) != len(policy.witnesses):
+        raise EncodingError("policy: a witness's key stands twice; under two names it is one witness all the same")
     return policy
 
 

@@ -171,14 +171,15 @@ def _judge_witnesses(found: ReceiptCheck, policy: Policy) -> tuple[str, Figures]
     """What is missing of the witnesses that the policy asks for, as the end of a sentence; and their number."""
     if not policy.witnesses:
         return "", {}
-    names = {cosignature.key.name for cosignature in open_cosignatures(found.note, policy.witnesses)}
-    if len(names) >= policy.witnesses_required:
-        return "", {"witnesses": len(names)}
+    keys = [cosignature.key for cosignature in open_cosignatures(found.note, policy.witnesses)]
+    count = min(len({key.name for key in keys}), len({key.public_key for key in keys}))
+    if count >= policy.witnesses_required:
+        return "", {"witnesses": count}
     text = (
-        f"; cosigned by {len(names)} of the {policy.witnesses_required} witnesses that the policy asks for, so others "
+        f"; cosigned by {count} of the {policy.witnesses_required} witnesses that the policy asks for, so others "
         "may have been shown another tree"
     )
-    return text, {"witnesses": len(names)}
+    return text, {"witnesses": count}
 
 
 def _withdrawn(attestation: bytes, standing: Standing) -> bool:

@@ -1,7 +1,10 @@
 """What verify says about time: whose tokens it believes, and whose it names and does not."""
 
 import functools
+from dataclasses import replace
 
+from provenance.cosignature import add_cosignatures, cosign
+from provenance.notekey import KeyType, new_signer
 from provenance.policy import LogTrust, Policy
 from provenance.receipt import format_receipt, make_receipt, parse_receipt
 from provenance.report import Status
@@ -90,3 +93,33 @@ def test_a_token_from_the_future_proves_nothing():
     check = logged(data, (A, B), log=log, now=NOW - DAY)
     assert "existed_before" not in check.figures
     assert "lies in the future" in check.detail
+
+
+# --- witnesses ------------------------------------------------------------------------------------------------------
+
+
+class CosignedLog(EntryLog):
+    """Shows every checkpoint with the lines of these witnesses, among them one witness's under a second name."""
+
+    witnesses = tuple(new_signer(f"{name}.example", KeyType.COSIGNATURE) for name in "wv")
+    twin = replace(witnesses[0], name="twin.example")
+
+    def receipt(self, index):
+        found = parse_receipt(super().receipt(index))
+        lines = [cosign(found.checkpoint.note, [signer], 1_795_000_000) for signer in (self.witnesses[0], self.twin)]
+        note = add_cosignatures(found.checkpoint.note, lines)
+        return format_receipt(make_receipt(index, found.path, note))
+
+
+def test_one_witness_under_two_names_is_one():
+    log = CosignedLog()
+    data = make_work(1, log=log)
+    trust = (LogTrust(log.signer.verifier_key, independent=False),)
+    one, two, other = (signer.verifier_key for signer in (log.witnesses[0], log.twin, log.witnesses[1]))
+    cases = (((one,), 1, Status.PASS), ((one, two), 2, Status.WARN), ((other,), 1, Status.WARN))
+    for witnesses, required, status in cases:
+        policy = Policy(logs=trust, witnesses=witnesses, witnesses_required=required)
+        report = verify(data, Request(policy=policy, now=NOW, depth=Depth.QUICK))
+        check = next(check for check in report.checks if check.step == 10)
+        assert check.status is status
+        assert check.figures["witnesses"] == (one in witnesses)

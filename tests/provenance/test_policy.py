@@ -1,6 +1,7 @@
 """Policies: pins are kept, doubles refused, and one's own log proves no time whatever else is said."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from provenance.calibration import calibration_id, format_calibration
 from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError, UsageError
 from provenance.home import Home
-from provenance.notekey import KeyType, NoteSigner, new_signer
+from provenance.notekey import KeyType, NoteSigner, VerifierKey, new_signer
 from provenance.policy import Policy, default_policy, load_policy, parse_policy
 from tests.provenance.test_calibration import SHAPE, make
 
@@ -18,6 +19,7 @@ CALIBRATION = format_calibration(make())
 PIN = calibration_id(CALIBRATION).hex()
 KEY = NoteSigner("log.example", Ed25519PrivateKey.from_private_bytes(b"k" * 32)).verifier_key.format()
 WITNESS = new_signer("witness.example", KeyType.COSIGNATURE).verifier_key.format()
+RENAMED = replace(VerifierKey.parse(WITNESS), name="renamed.example").format()
 NOTARY = {"name": "N", "key": "00" * 32}
 MODEL = {"name": "house", "digest": "00" * 32, "calibrations": [PIN]}
 
@@ -80,7 +82,10 @@ def test_the_empty_policy_trusts_nobody():
         {"notaries_required": 257},
         {"witnesses": [{"key": KEY}]},
         {"witnesses": [{"key": WITNESS, "more": 1}]},
+        {"witnesses": [{"key": WITNESS}, {"key": WITNESS}]},
+        {"witnesses": [{"key": WITNESS}, {"key": RENAMED}]},
         {"witnesses_required": -1},
+        {"logs": [{"key": WITNESS, "independent": True}]},
         {"more": []},
         {"kind": "claim"},
     ],
@@ -127,6 +132,13 @@ def test_notaries_and_witnesses():
     joined = policy.joined(other)
     assert [(trust.name, trust.key[0]) for trust in joined.notaries] == [("N", 0), ("M", 0x11)]
     assert (joined.notaries_required, joined.witnesses_required, len(joined.witnesses)) == (2, 1, 1)
+    assert policy.joined(parse(document(witnesses=[{"key": RENAMED}]))).witnesses == policy.witnesses
+
+
+def test_a_log_may_be_named_by_its_key_of_type_06():
+    key = new_signer("log.example", KeyType.MLDSA44).verifier_key
+    policy = parse(document(logs=[{"key": key.format(), "independent": False}]))
+    assert [trust.key for trust in policy.logs] == [key]
 
 
 def test_joining_keeps_the_ids_of_calibrations():
