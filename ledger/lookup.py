@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Row, Select
+    from sqlalchemy.orm import InstrumentedAttribute
 
     from provenance.entry import AnyEntry
 
@@ -93,8 +94,10 @@ def search_claims(
     for column, wanted in ((Leaf.commitment, commitment), (Leaf.pixels, pixels), (Leaf.latent, latent)):
         if wanted is not None:
             statement = statement.where(column == prefix(wanted))
-    if author is not None:
+    place = Leaf.leaf_index
+    if author is not None:  # in the order of the keys' own index, so that a page costs the same for every author
         statement = statement.join(Key, Key.leaf_index == Leaf.leaf_index).where(Key.key == prefix(author))
+        place = Key.leaf_index
 
     def matches(entry: AnyEntry) -> bool:
         claim = entry.claim
@@ -108,7 +111,7 @@ def search_claims(
         )
 
     exact = any(wanted is not None for wanted in (commitment, pixels, latent, author))
-    return _collect(connection, statement, matches if exact else None, after, limit)
+    return _collect(connection, statement, matches if exact else None, after, limit, place)
 
 
 def follow_ups_of(connection: Connection, subject: bytes, *, after: int, limit: int) -> list[FoundEntry]:
@@ -133,9 +136,10 @@ def _collect(
     matches: Callable[[AnyEntry], bool] | None,
     after: int,
     limit: int,
+    place: InstrumentedAttribute[int] = Leaf.leaf_index,
 ) -> list[FoundEntry]:
     found: list[FoundEntry] = []
-    for item in _pages(connection, statement, after, min(limit, MAX_RESULTS)):
+    for item in _pages(connection, statement, place, after, min(limit, MAX_RESULTS)):
         with stored_data():
             if matches is None or matches(parse_any(item.entry)):
                 found.append(item)
@@ -145,12 +149,16 @@ def _collect(
 
 
 def _pages(
-    connection: Connection, statement: Select[int, bytes, bytes, str, bytes], after: int, limit: int
+    connection: Connection,
+    statement: Select[int, bytes, bytes, str, bytes],
+    place: InstrumentedAttribute[int],
+    after: int,
+    limit: int,
 ) -> Iterator[FoundEntry]:
     """What a statement finds, in log order, a page at a time: an entry may have 64 KB."""
     page = min(_PAGE, limit)
     while page > 0:
-        rows = connection.execute(statement.where(Leaf.leaf_index > after).order_by(Leaf.leaf_index).limit(page)).all()
+        rows = connection.execute(statement.where(place > after).order_by(place).limit(page)).all()
         yield from map(_checked, rows)
         if len(rows) < page:
             return

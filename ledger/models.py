@@ -12,14 +12,17 @@ blobs         recipes and latents that their owners publish, and ``grants``, the
 api_keys      SHA-256 of the keys that an operator gave out
 ============  ======================================================================================================
 
-Digests are looked up by their first eight bytes as a signed integer: such an index stays small, and what it finds is
-compared with the entry itself. Only ``entry_id`` and ``slot`` are whole, since the database keeps them unique.
+Digests are looked up by eight bytes of their SHA-256 as a signed integer: such an index stays small, and what it finds
+is compared with the entry itself. The first eight bytes of a digest itself would not do: who claims pixels or a latent
+may write what he likes there, and thousands of claims that differ only behind them would be read for one answer.
+Only ``entry_id`` and ``slot`` are whole, since the database keeps them unique.
 
 Of the log itself only the head row is ever updated, from one size to a larger one, and nothing is deleted.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, LargeBinary, MetaData, String, text
@@ -48,8 +51,8 @@ __all__ = [
 
 
 def prefix(digest: bytes) -> int:
-    """First eight bytes of a digest as a signed 64-bit integer: what it is looked up by."""
-    return int.from_bytes(digest[:8], "big", signed=True)
+    """First eight bytes of a digest's SHA-256 as a signed 64-bit integer: what it is looked up by."""
+    return int.from_bytes(hashlib.sha256(digest).digest()[:8], "big", signed=True)
 
 
 class Blob(TypeDecorator[bytes]):
@@ -207,12 +210,14 @@ class Cosignature(Base):
 
 
 class BlobRow(Base):
-    """A recipe or latent by its digest."""
+    """A recipe or latent by its digest. ``size`` is what it counts for: its bytes, and 4,096 at least."""
 
     __tablename__ = "blobs"
+    __table_args__ = (Index("ix_blobs_size", "size"),)
 
     digest: Mapped[bytes] = mapped_column(_HASH, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int] = mapped_column(_BIG)
     data: Mapped[bytes] = mapped_column(Blob)
 
 

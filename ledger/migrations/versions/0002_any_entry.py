@@ -133,9 +133,11 @@ def _create_beside() -> None:
         "blobs",
         sa.Column("digest", HASH, nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("size", BIG, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_blobs")),
     )
+    op.create_index("ix_blobs_size", "blobs", ["size"])
     op.create_table(
         "grants",
         sa.Column("claim", HASH, nullable=False),
@@ -272,7 +274,7 @@ def _table(name: str, columns: str) -> sa.TableClause:
 
 
 def _prefix(digest: bytes) -> int:
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return int.from_bytes(hashlib.sha256(digest).digest()[:8], "big", signed=True)
 
 
 def _node(left: bytes, right: bytes) -> bytes:
