@@ -82,7 +82,8 @@ def test_text_is_written_before_the_pixels_and_read_back():
 
 
 @pytest.mark.parametrize(
-    "text", [{"": "x"}, {"k" * 80: "x"}, {"é": "x"}, {" a": "x"}, {"a": "b\0c"}, {"a": "x" * (2**20 + 1)}, {"a": "\ud800"}]
+    "text",
+    [{"": "x"}, {"k" * 80: "x"}, {"é": "x"}, {" a": "x"}, {"a": "b\0c"}, {"a": "x" * (2**20 + 1)}, {"a": "\ud800"}],
 )
 def test_text_that_png_cannot_hold_is_refused(text):
     with pytest.raises(UsageError):
