@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy import BigInteger, CursorResult, cast, delete, func, insert, select, update
 
 from ledger.database import reading, writing
 from ledger.models import ApiKey, BlobRow, Grant
-from provenance.errors import InvalidError
+from provenance.errors import InvalidError, LedgerFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Delete, Engine
 
-__all__ = ["Beside", "SpentGrantError"]
+__all__ = ["Beside", "QuotaFault", "SpentGrantError"]
+
+_PAGE_BYTES = 4_096
+
+
+class QuotaFault(LedgerFault):
+    """There is no room for another blob."""
 
 
 class SpentGrantError(InvalidError):
@@ -29,18 +35,27 @@ class Beside:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put_blob(self, claim: bytes, digest: bytes, serial: int, kind: str, data: bytes) -> bool:
+    def put_blob(
+        self, claim: bytes, digest: bytes, serial: int, kind: str, data: bytes, *, quota: int | None = None
+    ) -> bool:
         """Keep a recipe or latent under its digest, which the caller has checked, for this claim; False if it is there.
 
-        The grant's ``serial`` is spent in the same transaction, or nothing happens at all.
+        The grant's ``serial`` is spent in the same transaction, or nothing happens at all. ``quota`` bounds the bytes
+        of all blobs together.
 
         Raises:
             SpentGrantError: this serial or a higher one was used for this claim and digest.
+            QuotaFault: it does not fit beside the others.
         """
         with self._granting(claim, digest, serial, published=True) as connection:
             if connection.execute(select(BlobRow.kind).where(BlobRow.digest == digest)).first() is not None:
                 return False
-            connection.execute(insert(BlobRow).values(digest=digest, kind=kind, data=data))
+            size = max(len(data), _PAGE_BYTES)
+            total = cast(func.coalesce(func.sum(BlobRow.size), 0), BigInteger)
+            kept = connection.execute(select(total)).scalar_one()
+            if quota is not None and kept + size > quota:
+                raise QuotaFault(f"the blobs have {kept:,} of {quota:,} bytes; there is no room for {size:,} more")
+            connection.execute(insert(BlobRow).values(digest=digest, kind=kind, size=size, data=data))
             return True
 
     def get_blob(self, digest: bytes) -> bytes | None:

@@ -103,6 +103,14 @@ T = TypeVar("T")
     help="The same for reading.",
 )
 @click.option(
+    "--blob-quota",
+    type=click.IntRange(0),
+    default=4_096,
+    show_default=True,
+    metavar="MIB",
+    help="Room for all published recipes and latents together, in the log's database; 0 for no bound.",
+)
+@click.option(
     "--connections",
     type=click.IntRange(1, 65_536),
     default=1_024,
@@ -143,6 +151,7 @@ def serve(
     authorities: tuple[str, ...],
     timestamp_roots: tuple[Path, ...],
     require_api_key: bool,
+    blob_quota: int,
     connections: int,
     proxies: tuple[str, ...],
 ) -> None:
@@ -178,6 +187,7 @@ def serve(
         require_api_key=require_api_key,
         write_rate=write_rate or None,
         read_rate=read_rate or None,
+        blob_quota=blob_quota * 2**20 or None,
         proxies=proxies,
         authorities=authorities,
         timestamp_roots=tuple(read_roots(path) for path in timestamp_roots),

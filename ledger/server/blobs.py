@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from ledger.beside import SpentGrantError
+from ledger.beside import QuotaFault, SpentGrantError
 from ledger.server.body import ENTRY_TYPE, read_body, require_type
 from ledger.server.ownership import owners_of
 from ledger.server.problems import Problem
 from ledger.server.query import path_digest
 from ledger.server.service import Service, service_of
-from ledger.server.settings import MAX_BLOB_BYTES
+from ledger.server.settings import BLOB_COST_BYTES, MAX_BLOB_BYTES
 from provenance.encoding import MAX_DOCUMENT_BYTES, parse_hex
 from provenance.entry import parse_any
 from provenance.errors import InvalidError, UnsupportedVersionError
@@ -53,11 +54,12 @@ async def put(request: Request) -> Response:
     digest = path_digest(request, "digest")
     media = require_type(request, (ENTRY_TYPE, _STORED))
     signed = _grant(request, digest, "publish")
-    kind = await service.search(_permit, service, signed)
+    kind, limit = await service.search(_permit, service, signed)
     if (media == ENTRY_TYPE) is not (kind == _RECIPE):
         wanted = ENTRY_TYPE if kind == _RECIPE else _STORED
         raise Problem("media-type", f"the claim names a {kind} of this digest: send it as {wanted}")
-    data = await read_body(request, limit=MAX_DOCUMENT_BYTES if kind == _RECIPE else MAX_BLOB_BYTES)
+    data = await read_body(request, limit=limit)
+    service.door.charge(request.client.host if request.client else None, len(data) / BLOB_COST_BYTES, writes=True)
     created = await service.run(_keep, service, signed.grant, kind, data)
     answer = {"digest": digest.hex(), "kind": kind, "bytes": len(data)}
     return Response(json.dumps(answer).encode(), 201 if created else 200, None, "application/json")
@@ -115,8 +117,8 @@ def _grant(request: Request, digest: bytes, action: str) -> SignedGrant:
     return signed
 
 
-def _permit(service: Service, signed: SignedGrant) -> str:
-    """Check that the claim's owners signed; what the claim calls the digest."""
+def _permit(service: Service, signed: SignedGrant) -> tuple[str, int]:
+    """Check that the claim's owners signed; what the claim calls the digest, and the most bytes that it can need."""
     grant = signed.grant
     found = service.log.find(grant.claim)
     logged = None if found is None else Indexed(found.index, parse_any(found.entry))
@@ -130,7 +132,13 @@ def _permit(service: Service, signed: SignedGrant) -> str:
         check_grant(signed, owners)
     except InvalidError as error:
         raise Problem("forbidden", str(error)) from error
-    return kind
+    return kind, MAX_DOCUMENT_BYTES if kind == _RECIPE else _latent_limit(logged.entry.claim)
+
+
+def _latent_limit(claim: Claim) -> int:
+    """What zstd makes of values that do not compress, with room for the head."""
+    values = math.prod(claim.latent.shape)
+    return min(MAX_BLOB_BYTES, 2 * values + values // 64 + 1_024)
 
 
 def _kind(claim: Claim, digest: bytes) -> str:
@@ -146,7 +154,8 @@ def _keep(service: Service, grant: Grant, kind: str, data: bytes) -> bool:
     if found != grant.digest:
         raise Problem("invalid", f"the body has the digest {found.hex()}, not the one in the path")
     with _spending():
-        return service.log.put_blob(grant.claim, grant.digest, grant.serial, kind, data)
+        quota = service.settings.blob_quota
+        return service.log.put_blob(grant.claim, grant.digest, grant.serial, kind, data, quota=quota)
 
 
 def _forget(service: Service, grant: Grant) -> bool:
@@ -160,3 +169,5 @@ def _spending() -> Iterator[None]:
         yield
     except SpentGrantError as error:
         raise Problem("forbidden", str(error)) from error
+    except QuotaFault as fault:
+        raise Problem("full", str(fault)) from fault

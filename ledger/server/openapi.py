@@ -122,7 +122,7 @@ def _blobs() -> Json:
                 stored,
                 parameters=[*where, grant],
                 requestBody=body,
-                problems=(*_WRITING, "malformed", "invalid", "limit", "unsupported"),
+                problems=(*_WRITING, "malformed", "invalid", "limit", "unsupported", "full"),
                 security=[{}, {"key": []}],
             ),
             "get": _operation(

@@ -51,6 +51,7 @@ PROBLEMS = {
     "internal": (500, "The service has a defect"),
     "unavailable": (503, "The log cannot be reached at the moment"),
     "busy": (503, "The log has too much to do"),
+    "full": (507, "There is no room for more blobs"),
     "not-published": (503, "Not published yet"),
 }
 """Name -> status and title."""

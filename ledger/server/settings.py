@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "BLOB_COST_BYTES",
     "ENTRY_COST",
     "IDLE_SECONDS",
     "LOG_SECONDS",
@@ -30,6 +31,9 @@ MAX_BODY_BYTES = MAX_ENTRY_BYTES
 
 MAX_BLOB_BYTES = 8 * 2**20
 """Longest recipe or stored latent; a latent of SD-class size has 30 KB, the largest that is read 8 MiB unpacked."""
+
+BLOB_COST_BYTES = 65_536
+"""Bytes of a blob that count as one more submission of its client."""
 
 MAX_HEADER_BYTES = 16_384
 """Request line and header fields together; a grant of 16 owners has 6 KB in hex."""
@@ -85,6 +89,7 @@ class Settings:
         workers: processes that serve; each has its own connection to the database.
         connections: most open connections of one worker; further ones are told to come back.
         write_rate, read_rate: what a client may do all the time; for a moment ten times as much.
+        blob_quota: bytes of all blobs together: they stand in the log's own database, whose disk must not fill.
         proxies: addresses of reverse proxies whose X-Forwarded-For names the client.
         authorities: RFC 3161 authorities that stamp checkpoints, at most one in ``stamp_every`` seconds;
             where ``timestamp_roots`` (PEM) are given, their tokens must chain to one of these.
@@ -100,6 +105,7 @@ class Settings:
     require_api_key: bool = False
     write_rate: float | None = 50.0
     read_rate: float | None = 1_000.0
+    blob_quota: int | None = 4 * 2**30
     proxies: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
     timestamp_roots: tuple[bytes, ...] = ()

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ledger import audit
-from ledger.beside import SpentGrantError
+from ledger.beside import QuotaFault, SpentGrantError
 from ledger.log import Accepted, NotPublishedFault, open_log, prepare
 from provenance import merkle
 from provenance.checkpoint import VerifierKey, open_checkpoint
@@ -268,6 +268,19 @@ def test_a_grant_is_spent_with_what_it_permits_or_not_at_all(log):
     with pytest.raises(LedgerFault):
         log.put_blob(claim, name, 7, None, b"{}")  # the database refuses the row
     assert log.put_blob(claim, name, 7, "recipe", b"{}") is True
+
+
+def test_blobs_have_a_quota_together(log):
+    claim, data = digest("claim"), bytes(10_000)
+    log.put_blob(claim, digest(1), 1, "latent", data, quota=30_000)
+    log.put_blob(claim, digest(2), 1, "recipe", b"{}", quota=30_000)  # counts as a page of 4,096 bytes
+    with pytest.raises(QuotaFault):
+        log.put_blob(claim, digest(3), 1, "latent", bytes(15_905), quota=30_000)
+    log.put_blob(claim, digest(3), 1, "latent", bytes(15_904), quota=30_000)  # the same grant, since none was spent
+    assert log.put_blob(digest("other"), digest(1), 1, "latent", data, quota=30_000) is False  # it is there
+    log.delete_blob(claim, digest(3), 2)
+    assert log.put_blob(claim, digest(4), 1, "latent", data, quota=30_000) is True
+    assert log.put_blob(claim, digest(5), 1, "latent", data) is True
 
 
 def test_api_keys(log):

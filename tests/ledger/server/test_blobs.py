@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ledger.server.ownership import owners_of
-from provenance.claim import Entry, claim_id, format_entry
+from provenance.claim import Entry, LatentRef, claim_id, format_entry
 from provenance.commitment import commit
 from provenance.entry import parse_any
 from provenance.followup import format_follow_up
@@ -22,22 +22,25 @@ from provenance.storedlatent import encode_latent
 from tests.support import follow, works
 from tests.support.entries import digest, make_claim, make_entry, secret
 from tests.support.follow import key
+from tests.support.service import serving
 
 INTEGERS = np.random.default_rng(1).integers(-20, 20, (4, 8, 8)).astype(np.int16)
 STORED = encode_latent(INTEGERS)
 LATENT = latent_digest(INTEGERS)
+STEPS = make_claim("any").latent.steps
 RECIPE = format_recipe(works.recipe(bytes(32), works.master()))
 LATENT_TYPE, RECIPE_TYPE = "application/octet-stream", "application/json"
 
 
-def work(name, authors=("ann",)):
-    """A claim that names LATENT and RECIPE."""
+def work(name, authors=("ann",), latent=None):
+    """A claim that names LATENT, or another one, and RECIPE."""
     from dataclasses import replace
 
     from provenance.recipe import parse_recipe
 
     claim = make_claim(name, authors=authors)
-    claim = replace(claim, recipe=recipe_digest(parse_recipe(RECIPE)), latent=replace(claim.latent, digest=LATENT))
+    latent = latent or replace(claim.latent, digest=LATENT)
+    claim = replace(claim, recipe=recipe_digest(parse_recipe(RECIPE)), latent=latent)
     identifier = claim_id(claim)
     possession = prove(Tag.POSSESSION, secret("work", name), identifier)
     proofs = tuple(prove(Tag.AUTHOR, secret("author", author), identifier) for author in authors)
@@ -170,6 +173,38 @@ def test_a_seller_does_not_lock_the_buyer_out_with_the_largest_serial(service, o
     assert put(service, grant(origin, claim, ann, serial=int(time.time() * 1_000_000))).status in (200, 201)
     service.submit(format_follow_up(follow.transfer(claim, claim, "ann", to="bob")))
     assert put(service, grant(origin, claim, bob, serial=int(time.time() * 1_000_000))).status == 200
+
+
+def test_a_stranger_does_not_fill_the_disk(tmp_path):
+    """Every latent of his own choice is his to publish: all together are bounded, and each by the claim's shape."""
+    with serving(tmp_path, "--blob-quota", "1", "--write-rate", "0") as service:
+        origin = service.get("/v1/log").json()["origin"]
+        answers = []
+        for i in range(8):
+            integers = np.random.default_rng(i).integers(-(2**15), 2**15, (4, 200, 200)).astype(np.int16)
+            name = latent_digest(integers)
+            claim, entry = work(f"junk {i}", latent=LatentRef(name, integers.shape, STEPS))
+            service.submit(entry)
+            data = encode_latent(integers)
+            granted = grant(origin, claim, secret("author", "ann"), of=name)
+            assert put(service, granted, data + bytes(10_000), of=name).problem == "too-large"
+            answers.append(put(service, granted, data, of=name))
+    assert [answer.status for answer in answers] == [201] * 3 + [507] * 5
+    assert answers[-1].problem == "full"
+
+
+def test_bytes_of_blobs_count_as_submissions(tmp_path):
+    integers = np.random.default_rng(1).integers(-(2**15), 2**15, (4, 512, 512)).astype(np.int16)
+    name = latent_digest(integers)
+    with serving(tmp_path, "--write-rate", "2") as service:
+        origin = service.get("/v1/log").json()["origin"]
+        claim, entry = work("large", latent=LatentRef(name, integers.shape, STEPS))
+        service.submit(entry)
+        ann = secret("author", "ann")
+        assert put(service, grant(origin, claim, ann, of=name), encode_latent(integers), of=name).status == 201
+        assert (
+            put(service, grant(origin, claim, ann, of=name), encode_latent(integers), of=name).problem == "rate-limit"
+        )
 
 
 def test_a_revoked_work_has_no_owner(service, origin):
