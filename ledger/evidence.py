@@ -109,7 +109,7 @@ def with_lines(note: bytes, lines: Sequence[bytes]) -> bytes:
 
 def checkpoint_for(connection: Connection, index: int, newest: TreeHead) -> tuple[int, bytes, list[bytes]]:
     """Size, note with cosignatures, and tokens of the checkpoint that a receipt for this leaf shows."""
-    first = select(func.min(Stamp.size)).where(Stamp.size > index)
+    first = select(func.min(Stamp.size)).where(Stamp.size > index, Stamp.size <= newest.size)
     size = connection.execute(first).scalar()
     if size is not None:
         stamps = stamps_of(connection, size)

@@ -117,7 +117,7 @@ class LocalLedger:
 
         Returns one line of warning for each authority that did not deliver: a log must not stop because one is down.
         """
-        head, warnings = self.head(), []
+        head, warnings = self._log.published(), []
         for url in authorities:
             try:
                 if head.size == 0:

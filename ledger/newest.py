@@ -38,14 +38,29 @@ def newest_path(beside: Path) -> Path:
 
 
 def remember_newest(target: Path, note: bytes) -> None:
-    """Replace the file by this checkpoint. A failure is none of the entry's, which is durable already."""
+    """Replace the file by this checkpoint, unless it has a later one of this log, which another process has kept.
+
+    A failure is none of the entry's, which is durable already.
+    """
     with contextlib.suppress(OSError):
+        if not _is_newer(note, target):
+            return
         with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", dir=target.parent, delete=False) as file:
             file.write(note)
         try:
             Path(file.name).replace(target)
         except OSError:
             Path(file.name).unlink()
+
+
+def _is_newer(note: bytes, target: Path) -> bool:
+    """Whether the file has no checkpoint of this log that is larger."""
+    try:
+        present = parse_checkpoint(read_bounded(target, "newest checkpoint", limit=MAX_NOTE_BYTES))
+    except SeedproofError:
+        return True
+    new = parse_checkpoint(note)
+    return present.origin != new.origin or present.size <= new.size
 
 
 def read_newest(path: Path, keys: Sequence[VerifierKey]) -> Checkpoint | None:

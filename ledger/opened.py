@@ -160,7 +160,7 @@ class Log(Reader):
         """Refuse a checkpoint that is not of this log at this size."""
         state = current_state(connection, self._keys, known)
         checkpoint = open_checkpoint(note, self._keys)
-        if checkpoint.size != size or not 0 < size <= state.head.size:
-            raise LedgerFault(f"ledger {self.location}: has signed no such checkpoint of {size} entries")
+        if checkpoint.size != size or not 0 < size <= self._shown(connection, state).size:
+            raise LedgerFault(f"ledger {self.location}: has published no such checkpoint of {size} entries")
         if StoredTree(connection, state.edge, self._cache).root(size) != checkpoint.root:
             raise ForgedError(f"checkpoint: not of this log's tree of {size} entries")

@@ -83,7 +83,7 @@ class Reader(Beside):
             return state.head
 
     def published(self) -> TreeHead:
-        """The newest tree that everybody can see; in an embedded log that is the head."""
+        """The newest tree that everybody can see; in a log that was never served that is the head."""
         with self._reading() as (connection, state):
             return self._shown(connection, state)
 
@@ -226,9 +226,10 @@ class Reader(Beside):
             raise LedgerFault(f"{self._fork}. Nothing is signed until the newest state is back and this is restarted")
 
     def _shown(self, connection: Connection, state: State) -> TreeHead:
-        if self._store is None:
-            return state.head
+        """What everybody can see. A log that was ever served has published no more than its tile store shows."""
         shown = publication.read_published(connection, self.origin)
+        if shown is None and self._store is None:
+            return state.head
         return shown or TreeHead(self.origin, 0, EMPTY_ROOT, b"")
 
     def _tile_of_embedded(self, path: str) -> bytes | None:

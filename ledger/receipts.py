@@ -63,14 +63,14 @@ class ReceiptMaker:
         self._opened: dict[bytes, Checkpoint] = {}
 
     def make(self, connection: Connection, tree: StoredTree, index: int, head: TreeHead, *, served: bool) -> bytes:
-        """A canonical receipt for the leaf at ``index``, which ``head`` has; without a tile store all is published.
+        """A canonical receipt for the leaf at ``index``, which ``head`` has; a log that is not served shows it.
 
         Raises:
             NotPublishedFault: no published checkpoint has the leaf. LedgerFault: the log is damaged.
         """
         entry, stored, claim, size, root, note, stamped, cosigned = _facts(connection, tree, index)
         check_stored_leaf(index, entry, stored)
-        newest = _shown(head.origin, size, root, note) if served else head
+        newest = _shown(head.origin, size, root, note) if served or size is not None else head
         if index >= newest.size:
             raise NotPublishedFault(index)
         size, note, tokens = newest.size, newest.note, list[bytes]()
