@@ -83,6 +83,11 @@ class RemoteLedger:
             return self._checkpoint().signed_by[0].format()
 
     @property
+    def verifier_keys(self) -> tuple[str, ...]:
+        """The keys that are known for this address."""
+        return tuple(key.format() for key in self._tiled.keys)
+
+    @property
     def tiled(self) -> TiledLog:
         """The log as its tiles show it."""
         return self._tiled

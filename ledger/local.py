@@ -56,6 +56,11 @@ class LocalLedger:
         return self._log.verifier_keys[0]
 
     @property
+    def verifier_keys(self) -> tuple[str, ...]:
+        """The keys that sign, and those that signed before."""
+        return self._log.verifier_keys
+
+    @property
     def log(self) -> Log:
         """The log itself, for its operator."""
         return self._log

@@ -94,7 +94,8 @@ def submit_claim(
     receipt = ledger.receipt(logged.index)
     try:
         same = claim_id(parse_entry(logged.entry).claim) == claim_id(parse_entry(entry).claim)
-        check = check_receipt(parse_receipt(receipt), logged.entry, [VerifierKey.parse(ledger.verifier_key)])
+        keys = [VerifierKey.parse(key) for key in ledger.verifier_keys]
+        check = check_receipt(parse_receipt(receipt), logged.entry, keys)
     except InvalidError as error:
         raise LedgerFault(f"{ledger.location}: its receipt does not hold: {error}") from error
     if not same or not check.known or check.index != logged.index:

@@ -107,7 +107,7 @@ def confirm(ledger: Ledger, item: Indexed) -> None:
     """
     try:
         receipt = parse_receipt(ledger.receipt(item.index))
-        found = check_receipt(receipt, item.entry.data, [VerifierKey.parse(ledger.verifier_key)])
+        found = check_receipt(receipt, item.entry.data, [VerifierKey.parse(key) for key in ledger.verifier_keys])
     except InvalidError as error:
         raise LedgerFault(f"{ledger.location}: does not prove its entry {item.index}: {error}") from error
     if not found.known or found.index != item.index:

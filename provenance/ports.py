@@ -48,6 +48,10 @@ class Ledger(Protocol):
     def verifier_key(self) -> str:
         """Its signed-note verifier key, ``name+keyid+base64`` (C2SP signed-note)."""
 
+    @property
+    def verifier_keys(self) -> Sequence[str]:
+        """Every key that its checkpoints may be signed by, old ones too: what was stamped once keeps its signatures."""
+
     def submit(self, entry: bytes) -> LoggedEntry:
         """Append a canonical entry of any kind durably; an entry with the same id returns the one logged first.
 

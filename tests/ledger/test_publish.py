@@ -167,8 +167,8 @@ def test_a_log_that_lies_is_found_out(ledger, tmp_path):
         {"submit": lambda _entry: strange, "receipt": other.receipt},
         {"receipt": other.receipt},
         {"receipt": lambda _index: b"{}"},
-        {"verifier_key": "x"},
-        {"verifier_key": other.verifier_key},
+        {"verifier_keys": ("x",)},
+        {"verifier_keys": other.verifier_keys},
     ):
         with pytest.raises(LedgerFault):
             submit_claim(Liar(ledger, **answers), mine)

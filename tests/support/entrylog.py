@@ -29,6 +29,10 @@ class EntryLog:
     def verifier_key(self):
         return self.signer.verifier_key.format()
 
+    @property
+    def verifier_keys(self):
+        return (self.verifier_key,)
+
     def append(self, entry):
         self.entries.append(parse_any(_bytes(entry)))
         return LoggedEntry(len(self.entries) - 1, self.entries[-1].data)
