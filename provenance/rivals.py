@@ -38,7 +38,7 @@ def find_rivals(claim: Claim, ledger: Ledger) -> tuple[list[Indexed], int]:
     ):
         if logged.index in rivals or logged.index in siblings:
             continue
-        other = read_entry_of(ledger, logged)
+        other = read_entry_of(ledger, logged, second_opinion=False)  # read_history gives it to those that decide
         if other.entry.claim is None or other.entry.id == own:
             continue
         if _shares_work(other.entry.claim, claim):

@@ -322,6 +322,16 @@ def test_front_running(log):
     assert (check.status, check.figures["oldest_rival"]) == (Status.WARN, 0)
 
 
+def test_a_flood_of_later_rivals_costs_no_second_opinions(log, picture, monkeypatch):
+    asked = []
+    monkeypatch.setattr("provenance.history.check_any", lambda entry, *, second_opinion: asked.append(second_opinion))
+    for number in range(5):
+        log.append(rival_entry(picture, f"thief {number}"))
+    report = judge(picture, policy(log), ledger=log)
+    assert step(report, 11).figures["rivals"] == 5
+    assert sum(asked) == 1  # the own claim's
+
+
 def test_front_running_with_the_victims_own_entry(log, picture, claim):
     """Whoever submits an entry, it is its author's."""
     entry = log.find(claim).entry
