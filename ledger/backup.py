@@ -3,7 +3,8 @@
 A backup is a SQLite log, whatever the database is: every row as it was at one moment, checked as it is written. Signing
 keys are not in it. Restoring fills an empty database and then takes from the tile store what was published after the
 backup: the same entries in the same order give the same tree, so that nothing that anybody has seen is lost and
-nothing is signed twice. With the tiles alone, and the keys, a log is made again from nothing.
+nothing is signed twice. Blobs and API keys are not restored: some may have been withdrawn since.
+With the tiles alone, and the keys, a log is made again from nothing.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["back_up", "restore"]
 
 _CHUNK = 2_000
+_REVOCABLE = ("blobs", "api_keys")
+"""Tables that a restore leaves empty: what was withdrawn or removed after the backup must not come back with it."""
 
 
 def back_up(log: Log, target: Path, verifiers: Sequence[VerifierKey]) -> int:
@@ -136,7 +139,7 @@ def _fill(connection: Connection, backup: Path | None, signers: Sequence[NoteSig
     engine = open_engine(backup)
     try:
         with reading(engine) as source:
-            _copy_all(source, connection)
+            _copy_all(source, connection, without=_REVOCABLE)
     finally:
         engine.dispose()
 
@@ -169,9 +172,10 @@ def _catch_up(
     return state
 
 
-def _copy_all(source: Connection, sink: Connection) -> None:
+def _copy_all(source: Connection, sink: Connection, without: Sequence[str] = ()) -> None:
     for table in Base.metadata.sorted_tables:
-        _copy(source, sink, table)
+        if table.name not in without:
+            _copy(source, sink, table)
 
 
 def _copy(source: Connection, sink: Connection, table: Table) -> None:

@@ -105,6 +105,7 @@ def backup(location: str | None, key_file: Path | None, target: Path, as_json: b
 def restore(file: Path | None, location: str, key_file: Path | None, tiles: str | None, as_json: bool) -> None:
     """Fill an empty database from the backup FILE, and with what the tile store has published since.
 
+    Blobs and API keys are left out, since some may have been withdrawn after the backup: owners publish theirs again.
     Without FILE everything comes out of the tiles. The log's keys must be in their place. An older state than the log
     has shown is refused: going on from there would sign a fork.
     """

@@ -106,6 +106,19 @@ def test_a_backup_is_restored(log, elsewhere, tmp_path):
     holds(log, elsewhere, 260)
 
 
+def test_what_may_have_been_withdrawn_since_is_not_restored(log, elsewhere, tmp_path):
+    opened = open_log(log.database, key_file=log.key)
+    opened.add_api_key("gallery", bytes(32))
+    opened.close()
+    log.run(cli_operate.backup, "-o", tmp_path / "log.backup")
+    log.run(cli_operate.restore, tmp_path / "log.backup", "--tiles", log.tiles, database=elsewhere)
+    opened = open_log(elsewhere, key_file=log.key)
+    assert opened.api_keys() == {}
+    with opened.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM blobs").scalar_one() == 0
+    opened.close()
+
+
 def test_what_was_published_after_the_backup_comes_out_of_the_tiles(log, elsewhere, tmp_path):
     """The disk with the database is lost. Nothing that anybody has seen is, and every index stays."""
     target = tmp_path / "log.backup"
