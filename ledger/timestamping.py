@@ -124,7 +124,7 @@ def read_roots(path: Path) -> bytes:
 def _post(url: str, body: bytes, timeout: float) -> bytes:
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = parts.path or "/"
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
     try:
         transport = Transport(base, timeout=timeout, patience=0)
