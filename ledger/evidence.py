@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, case, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.models import Cosignature, Stamp
 from ledger.timestamping import MAX_STORED_TOKEN
-from provenance.errors import InvalidError
+from provenance.errors import InvalidError, LedgerFault
 from provenance.note import MAX_SIGNATURES, parse_signatures, split_note
 from provenance.receipt import MAX_TIMESTAMPS
 
@@ -109,8 +109,10 @@ def with_lines(note: bytes, lines: Sequence[bytes]) -> bytes:
 
 def checkpoint_for(connection: Connection, index: int, newest: TreeHead) -> tuple[int, bytes, list[bytes]]:
     """Size, note with cosignatures, and tokens of the checkpoint that a receipt for this leaf shows."""
-    first = select(func.min(Stamp.size)).where(Stamp.size > index, Stamp.size <= newest.size)
-    size = connection.execute(first).scalar()
+    fitting = func.min(case((Stamp.size <= newest.size, Stamp.size)))
+    size, largest = connection.execute(select(fitting, func.max(Stamp.size)).where(Stamp.size > index)).one()
+    if largest is not None and not isinstance(largest, int):  # SQLite keeps what is written, and sorts text last
+        raise LedgerFault("ledger: a stored timestamp has no number as its size; the database was tampered with")
     if size is not None:
         stamps = stamps_of(connection, size)
         return size, with_lines(stamps[0].note, cosignature_lines(connection, size)), _fitting(stamps)
