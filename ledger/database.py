@@ -36,7 +36,7 @@ __all__ = [
     "writing",
 ]
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 """The newest migration that this program knows."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -94,6 +94,13 @@ def _index(column: str, *more: str, unique: bool = False) -> Index:
     )
 
 
+_NO_ATTESTATION = text("kind <> 'attestation' AND subject IS NOT NULL")
+_CHAINED = Index(
+    "ix_leaves_chained", "subject", "leaf_index", sqlite_where=_NO_ATTESTATION, postgresql_where=_NO_ATTESTATION
+)
+"""Anybody may log attestations, in any number: what else is about a claim must be found behind a million of them."""
+
+
 class Base(DeclarativeBase):
     """Metadata with a naming convention, so that every constraint has the same name in every database."""
 
@@ -133,6 +140,7 @@ class Leaf(Base):
         _index("pixels", "leaf_index"),
         _index("latent", "leaf_index"),
         _index("subject", "leaf_index"),
+        _CHAINED,
         _index("slot", unique=True),
     )
 
