@@ -25,6 +25,8 @@ __all__ = [
     "claim_id",
     "format_claim",
     "format_entry",
+    "latent_from_json",
+    "latent_to_json",
     "parse_claim",
     "parse_entry",
 ]
@@ -203,11 +205,7 @@ def _claim_json(claim: Claim) -> dict[str, Json]:
         "authors": [{"scheme": "bip340", "key": key.hex()} for key in claim.authors],
         "recipe": claim.recipe.hex(),
         "outputs": [{"kind": output.kind, "digest": output.digest.hex()} for output in claim.outputs],
-        "latent": {
-            "digest": claim.latent.digest.hex(),
-            "shape": list(claim.latent.shape),
-            "steps": [decimal_string(step) for step in claim.latent.steps],
-        },
+        "latent": latent_to_json(claim.latent),
         "parents": [parent.hex() for parent in claim.parents],
         "terms": {
             "training": claim.terms.training,
@@ -233,21 +231,13 @@ def _read_claim(value: object) -> Claim:
             authors=fields.array("authors", _author, limit=MAX_AUTHORS),
             recipe=fields.binary("recipe", size=32),
             outputs=fields.array("outputs", _output, limit=1, low=1),
-            latent=_read_latent(fields.object("latent")),
+            latent=latent_from_json(fields.object("latent")),
             parents=fields.array("parents", digest_item, limit=MAX_PARENTS),
             terms=_read_terms(fields.object("terms")),
         )
     if len(set(claim.authors)) != len(claim.authors):
         raise EncodingError("claim: an author stands twice")
     return claim
-
-
-def _read_latent(fields: Fields) -> LatentRef:
-    with fields:
-        digest = fields.binary("digest", size=32)
-        shape = read_shape(fields)
-        steps = read_steps(fields, shape[0])
-    return LatentRef(digest, shape, steps)
 
 
 def _read_terms(fields: Fields) -> Terms:
@@ -257,6 +247,27 @@ def _read_terms(fields: Fields) -> Terms:
             derivation=fields.choice("derivation", TERMS),
             notice=fields.text("notice", limit=1000),
         )
+
+
+def latent_to_json(latent: LatentRef) -> dict[str, Json]:
+    """A reference to a stored latent as it stands in claims, and in recipes that start from one."""
+    return {
+        "digest": latent.digest.hex(),
+        "shape": list(latent.shape),
+        "steps": [decimal_string(step) for step in latent.steps],
+    }
+
+
+def latent_from_json(fields: Fields) -> LatentRef:
+    """Inverse of :func:`latent_to_json`.
+
+    Raises:
+        EncodingError, LimitError: it is none, or beyond the bounds of a latent.
+    """
+    with fields:
+        digest = fields.binary("digest", size=32)
+        shape = read_shape(fields)
+        return LatentRef(digest, shape, read_steps(fields, shape[0]))
 
 
 def read_shape(fields: Fields) -> tuple[int, int, int]:

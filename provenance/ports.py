@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from provenance.recipe import Prompt, Recipe
 
-__all__ = ["Ledger", "LoggedEntry", "Progress", "Regenerator"]
+__all__ = ["About", "Ledger", "LoggedEntry", "Material", "Progress", "Regenerator"]
+
+About = Literal["chained", "attestation"]
+"""Part of what a log has about a subject: ``attestation`` are the attestations, of which anybody can log any number,
+``chained`` is everything else, which takes an owner's, an author's or the key's own signature."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,21 @@ class LoggedEntry:
 
     index: int
     entry: bytes
+
+
+@dataclass(frozen=True)
+class Material:
+    """One source of a remix, as an operation needs it.
+
+    Attributes:
+        latent: float32 (C, H, W), dequantised from the stored integers.
+        recipe: how the source was made; None for an outside picture.
+        prompt: what it was made with, where that is open.
+    """
+
+    latent: NDArray[np.float32]
+    recipe: Recipe | None
+    prompt: Prompt | None
 
 
 class Progress(Protocol):
@@ -76,12 +95,19 @@ class Ledger(Protocol):
         author: bytes | None = None,
         after: int = -1,
     ) -> Sequence[LoggedEntry]:
-        """Claims that match every given criterion, in log order, from beyond index ``after``; at most 1,000."""
+        """Claims that match every given criterion, in log order, from beyond index ``after``; at most 1,000.
 
-    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:
+        Claims of a version that this program does not know may be among them.
+        """
+
+    def follow_ups(
+        self, subject: bytes, *, kind: About | None = None, notary: bytes | None = None, after: int = -1
+    ) -> Sequence[LoggedEntry]:
         """Entries about a claim (by its id) or revocations of a key, in log order, beyond ``after``; at most 1,000.
 
-        The claim itself is not among them. A caller asks on, with the last index, until nothing comes.
+        With ``kind`` only that part of them; with ``notary`` only the attestations by this key. The claim itself is not
+        among them. A caller asks on, with the last index, until nothing comes. Entries of a kind or version that this
+        program does not know may be among them.
         """
 
     def close(self) -> None:
@@ -97,8 +123,19 @@ class Regenerator(Protocol):
     def decode(self, recipe: Recipe, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (height, width, 3) of one latent."""
 
-    def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
-        """The final latent for each seed (32 bytes) under the same recipe, one by one (batch 1)."""
+    def regenerate(
+        self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes], sources: Sequence[Material] = ()
+    ) -> list[NDArray[np.float32]]:
+        """The final latent for each seed (32 bytes) under the same recipe, one by one (batch 1).
 
-    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The initial noise that the sampler's ODE leads back to; None for a sampler that has no such ODE."""
+        ``sources``: of a remix, one for each of its operation's sources, in their order.
+        """
+
+    def invert(
+        self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32], sources: Sequence[Material] = ()
+    ) -> NDArray[np.float32] | None:
+        """The noise of stream 0 that the sampler's ODE leads back to; None where there is no such way.
+
+        Of a remix, the noise that entered at its first level. Of an inpainting only the values under the mask count:
+        the others follow the recipe's own noise, so that those inside owe nothing to the tested noise inside.
+        """

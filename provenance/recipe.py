@@ -25,6 +25,7 @@ from provenance.encoding import (
 )
 from provenance.errors import EncodingError, InvalidError, LimitError, SealedError, UnsupportedVersionError
 from provenance.hashing import Tag, tagged_hash
+from provenance.operation import Operation, check_operation, operation_from_json, operation_to_json
 from provenance.setup import Setup, setup_from_json, setup_to_json
 
 if TYPE_CHECKING:
@@ -56,8 +57,15 @@ MAX_PICTURE_SIDE = 8_192
 _PAD = 512
 """Sealed prompts are padded to a multiple of this many bytes, so that their length says little."""
 
-_PLAIN, _WITH_SETUP = "text-to-image", "diffusers-text-to-image"
-"""Algorithms: a flow-matching loop of our own, and a pipeline of diffusers, whose recipes carry a setup."""
+_ALGORITHMS = {
+    "text-to-image": (False, False),
+    "diffusers-text-to-image": (True, False),
+    "remix": (False, True),
+    "diffusers-remix": (True, True),
+}
+"""Whether a recipe has a setup (a pipeline of diffusers; else the flow-matching loop of our own) and an operation."""
+
+_IDS = {parts: identifier for identifier, parts in _ALGORITHMS.items()}
 
 _DTYPES = ("float32", "float16", "bfloat16")
 
@@ -99,7 +107,7 @@ class Scheduler:
 class Recipe:
     """See docs/protocol.md, section 7. ``prompt`` is open, or the 32-byte commitment to a sealed opening.
 
-    With a ``setup`` the algorithm is ``diffusers-text-to-image``, without one ``text-to-image``.
+    The algorithm follows from what is there: ``setup`` is a run of a diffusers pipeline, ``operation`` a remix.
     """
 
     model: Model
@@ -116,6 +124,7 @@ class Recipe:
     latent_steps: tuple[Decimal, ...]
     parents: tuple[bytes, ...] = ()
     setup: Setup | None = None
+    operation: Operation | None = None
 
     @property
     def sealed(self) -> bool:
@@ -140,8 +149,10 @@ def format_recipe(recipe: Recipe) -> bytes:
     """Canonical bytes of a recipe.
 
     Raises:
-        LimitError: longer than a reader takes; only a prompt can be that long.
+        LimitError: longer than a reader takes; only a prompt or a mask can be that long.
+        EncodingError: an operation that does not fit the rest.
     """
+    _check_operation(recipe)
     prompt: Json
     if isinstance(recipe.prompt, bytes):
         prompt = {"sealed": recipe.prompt.hex()}
@@ -151,7 +162,7 @@ def format_recipe(recipe: Recipe) -> bytes:
         {
             "kind": "recipe",
             "v": 1,
-            "algorithm": {"id": _PLAIN if recipe.setup is None else _WITH_SETUP, "v": 1},
+            "algorithm": {"id": _IDS[recipe.setup is not None, recipe.operation is not None], "v": 1},
             "model": {
                 "name": recipe.model.name,
                 "digest": recipe.model.digest.hex(),
@@ -174,10 +185,12 @@ def format_recipe(recipe: Recipe) -> bytes:
             "pixels": {"v": 1},
             "parents": [parent.hex() for parent in recipe.parents],
             **({} if recipe.setup is None else {"setup": setup_to_json(recipe.setup)}),
+            **({} if recipe.operation is None else {"operation": operation_to_json(recipe.operation)}),
         }
     )
     if len(data) > MAX_RECIPE_BYTES:
-        raise LimitError(f"recipe: {len(data)} bytes are more than the limit of {MAX_RECIPE_BYTES}; shorten the prompt")
+        too_long = "the prompt" if recipe.operation is None or not recipe.operation.mask else "the prompt or the mask"
+        raise LimitError(f"recipe: {len(data)} bytes are more than the limit of {MAX_RECIPE_BYTES}; shorten {too_long}")
     return data
 
 
@@ -190,12 +203,12 @@ def parse_recipe(data: bytes) -> Recipe:
     """
     with Fields(parse_canonical(data, "recipe", limit=MAX_RECIPE_BYTES), "recipe") as fields:
         fields.version("recipe")
-        algorithm = _read_algorithm(fields.object("algorithm"))
+        with_setup, with_operation = _read_algorithm(fields.object("algorithm"))
         seed, shape, latent_steps = _read_noise_and_latent(fields)
         with fields.object("pixels") as pixels:
             _check_version(pixels, "pixel rounding")
         fields.integer("batch", low=1, high=1)
-        return Recipe(
+        recipe = Recipe(
             model=_read_model(fields.object("model")),
             scheduler=_read_scheduler(fields.object("scheduler")),
             steps=fields.integer("steps", low=1, high=MAX_STEPS),
@@ -209,8 +222,11 @@ def parse_recipe(data: bytes) -> Recipe:
             shape=shape,
             latent_steps=latent_steps,
             parents=fields.array("parents", digest_item, limit=MAX_PARENTS),
-            setup=setup_from_json(fields.object("setup")) if algorithm == _WITH_SETUP else None,
+            setup=setup_from_json(fields.object("setup")) if with_setup else None,
+            operation=operation_from_json(fields.object("operation")) if with_operation else None,
         )
+    _check_operation(recipe)
+    return recipe
 
 
 def format_opening(opening: Opening) -> bytes:
@@ -283,16 +299,21 @@ def _padded(opening: Opening) -> bytes:
     return plain + bytes(-len(plain) % _PAD)
 
 
-def _read_algorithm(fields: Fields) -> str:
+def _check_operation(recipe: Recipe) -> None:
+    if recipe.operation is not None:
+        check_operation(recipe.operation, shape=recipe.shape, steps=recipe.steps, parents=recipe.parents)
+
+
+def _read_algorithm(fields: Fields) -> tuple[bool, bool]:
     with fields:
         identifier = fields.text("id", limit=100)
         version = fields.integer("v")
         # before unknown fields: a newer algorithm may have more
-        if identifier not in (_PLAIN, _WITH_SETUP) or version != 1:
+        if identifier not in _ALGORITHMS or version != 1:
             raise UnsupportedVersionError(
                 f"recipe: algorithm {identifier!r} version {version} is not known to this program; update seedproof"
             )
-        return identifier
+        return _ALGORITHMS[identifier]
 
 
 def _check_version(fields: Fields, what: str) -> None:

@@ -19,7 +19,7 @@ ROOMS = """
     timeevidence receipt timestamp cosignature checkpoint note notekey notation tiles merkle
     correlation calibration
     ownership entry grant offer followup followup_body
-    recipe setup claim challenge
+    recipe operation setup claim challenge
     latent storedlatent pixels canonicalfile chunks xmp
     noise commitment
     credentials keystore passphrase sealedfile derivation master
