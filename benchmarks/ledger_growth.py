@@ -1,10 +1,11 @@
 """Does a log of a million entries answer as fast as one of a thousand? Submissions, receipts, memory, bytes written.
 
 At each size the log is measured in turn with a fresh small one beside it, so that a busy machine disturbs both alike;
-what counts is the ratio. Time is the processor time of this process (and of the PostgreSQL server, where there is one);
-wall-clock time stands beside it. The entries that fill the log are as long as real ones, with ids of their own, but
-their signatures are not made and not checked; so are those of "bare submit in batches" and "submit one by one". What a
-service does for each claim is "submit, proofs checked": real entries, parsed, their proofs checked, logged in batches.
+what counts is the ratio, the median over the rounds of big against small within one round. Time is the processor time
+of this process (and of the PostgreSQL server, where there is one); wall-clock time stands beside it. The entries that
+fill the log are as long as real ones, with ids of their own, but their signatures are not made and not checked; so are
+those of "bare submit in batches" and "submit one by one". What a service does for each claim is "submit, proofs
+checked": real entries, parsed, their proofs checked, logged in batches.
 
 Run from the root of the repository; it goes on where it was stopped::
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-FILL, BATCH, BATCHES, SINGLES, RECEIPTS, ROUNDS = 512, 128, 4, 8, 60, 7
+FILL, BATCH, BATCHES, SINGLES, RECEIPTS, ROUNDS = 512, 128, 4, 8, 200, 15
 LIMIT = 1.2
 SMALL = SIZES[0]
 
@@ -138,7 +139,15 @@ def rounds_at(big: Log, small: Log, entries: Entries, clock: Clock) -> dict[str,
             for act, (work, count) in acts.items():
                 figures = {kind: value / count for kind, value in clock.measure(work).items()}
                 spent.setdefault(act, {}).setdefault(name, []).append(figures)
-    return {act: {name: _medians(values) for name, values in both.items()} for act, both in spent.items()}
+    return {
+        act: {name: _medians(values) for name, values in both.items()} | {"ratio": _ratio(both)}
+        for act, both in spent.items()
+    }
+
+
+def _ratio(both: dict[str, list[dict[str, float]]]) -> float:
+    """Median of the rounds' ratios: what disturbs the machine for a while disturbs both logs of a round."""
+    return round(statistics.median(b["cpu"] / s["cpu"] for b, s in zip(both["big"], both["small"], strict=True)), 3)
 
 
 def _medians(values: list[dict[str, float]]) -> dict[str, float]:
@@ -203,7 +212,7 @@ def grow(kind: str, folder: Path, report: Path | None, sizes: tuple[int, ...]) -
             small.submit_batch(entries.take(SMALL))
             figures = rounds_at(log, small, entries, clock)
             small.close()
-            ratios = {act: round(f["big"]["cpu_us"] / f["small"]["cpu_us"], 3) for act, f in figures.items()}
+            ratios = {act: f.pop("ratio") for act, f in figures.items()}
             done.append(
                 {
                     "entries": target,

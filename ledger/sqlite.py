@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["begin_file", "engine"]
 
 _BUSY_SECONDS = 30
-_CACHE_KIB = 65_536
+_CACHE_KIB = 16_384
 _CHECKPOINT_PAGES = 4_000
 _MAGIC = b"SQLite format 3\x00"
 _APPLICATION_ID = 0x53454544  # "SEED"; in the file header at offset 68 (sqlite.org/fileformat2.html, section 1.3)
