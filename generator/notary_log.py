@@ -12,15 +12,12 @@ from provenance.followup_body import Attestation, KeyRevocation
 from provenance.ports import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from provenance.entry import AnyEntry
     from provenance.ports import LoggedEntry
 
 __all__ = ["Library", "attestation_in", "attested_at", "claims_after", "key_revoked_at", "origin_of", "revoke_key"]
-
-_MAX_FOLLOW_UPS = 5_000
-"""Of a flood of follow-ups only the first are looked at; a log takes no second attestation anyway."""
 
 
 class Library(Ledger, Protocol):
@@ -44,7 +41,7 @@ def claims_after(ledger: Ledger, after: int) -> Iterator[LoggedEntry]:
 
 def attested_at(ledger: Ledger, claim_id: bytes, notary: bytes) -> int | None:
     """Index of this notary's attestation of the claim, if the log shows one."""
-    for index, entry in _follow_ups(ledger, claim_id):
+    for index, entry in _known(ledger.follow_ups(claim_id, kind="attestation", notary=notary)):
         body = attestation_in(entry)
         if body is not None and body.notary == notary:
             return index
@@ -54,7 +51,7 @@ def attested_at(ledger: Ledger, claim_id: bytes, notary: bytes) -> int | None:
 def key_revoked_at(ledger: Ledger, key: bytes) -> int | None:
     """Index at which the key was revoked in this log, if it was."""
     origin = origin_of(ledger)
-    for index, entry in _follow_ups(ledger, key):
+    for index, entry in _known(ledger.follow_ups(key, kind="chained")):
         body = entry.content.body if isinstance(entry.content, FollowUp) else None
         if isinstance(body, KeyRevocation) and body.log == origin:
             return index
@@ -77,15 +74,15 @@ def attestation_in(entry: AnyEntry) -> Attestation | None:
     return body if isinstance(body, Attestation) else None
 
 
-def _follow_ups(ledger: Ledger, subject: bytes) -> Iterator[tuple[int, AnyEntry]]:
-    """Index and entry of follow-ups whose proofs hold, of the kinds that are known here."""
-    after, seen = -1, 0
-    while seen < _MAX_FOLLOW_UPS and (found := ledger.follow_ups(subject, after=after)):
-        for logged in found:
-            try:
-                entry = parse_any(logged.entry)
-                check_any(entry, second_opinion=False)
-            except (InvalidError, UnsupportedVersionError):
-                continue
-            yield logged.index, entry
-        after, seen = found[-1].index, seen + len(found)
+def _known(found: Iterable[LoggedEntry]) -> Iterator[tuple[int, AnyEntry]]:
+    """Index and entry of those whose proofs hold, of the kinds that are known here.
+
+    One page is enough: a log takes one attestation of a claim by a notary, and one revocation of a key.
+    """
+    for logged in found:
+        try:
+            entry = parse_any(logged.entry)
+            check_any(entry, second_opinion=False)
+        except (InvalidError, UnsupportedVersionError):
+            continue
+        yield logged.index, entry

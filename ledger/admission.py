@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ledger.models import prefix
 from provenance.entry import check_any, check_beside, check_place, needs_owner, parse_any
-from provenance.errors import ConflictError
+from provenance.errors import ConflictError, LimitError
 from provenance.merkle import leaf_hash
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provenance.entry import AnyEntry
 
-__all__ = ["LEAF_COLUMNS", "Prepared", "check_in_log", "key_prefixes", "leaf_row", "prepare"]
+__all__ = ["LEAF_COLUMNS", "MAX_CHAINED", "Prepared", "check_in_log", "key_prefixes", "leaf_row", "prepare"]
 
 LEAF_COLUMNS = (
     "leaf_index",
@@ -34,6 +34,11 @@ LEAF_COLUMNS = (
     "entry",
 )
 """Columns of ``leaves`` in the order of :func:`leaf_row`."""
+
+
+MAX_CHAINED = 1_000
+"""Entries about one work, attestations apart, after which a log takes no further transfer of it: all of them must be
+replayed whenever somebody asks who owns it. It can still be revoked."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +65,20 @@ def check_in_log(
     entry: AnyEntry,
     find: Callable[[bytes], AnyEntry | None],
     holder: Callable[[bytes], int | None],
+    chained: Callable[[bytes], int],
     *,
     origin: str,
     index: int,
 ) -> None:
-    """Check an entry beside what the log of this origin has: ``find`` by entry id, ``holder`` of a slot as its index.
+    """Check an entry beside what the log of this ``origin`` has; ``index`` is the place that it would get.
 
-    ``index`` is the place that it would get.
+    ``find`` tells the entry with an id, ``holder`` the index of the entry that has a slot, ``chained`` how many entries
+    about a claim there are, attestations not counted, and no more than MAX_CHAINED.
 
     Raises:
-        ConflictError: another entry has its slot. InvalidError: its claim is not there, an owner did not sign, or it is
-            a key-revocation for another log or for later than its own place.
+        ConflictError: another entry has its slot. LimitError: the work has changed hands too often.
+        InvalidError: its claim is not there, an owner did not sign, or it is a key-revocation for another log or for
+            later than its own place.
     """
     check_place(entry, log=origin, index=index)
     if needs_owner(entry):
@@ -78,6 +86,8 @@ def check_in_log(
     taken = None if entry.slot is None else holder(entry.slot)
     if taken is not None:
         raise ConflictError(_refusal(entry, taken), taken)
+    if entry.kind == "transfer" and chained(entry.subject) >= MAX_CHAINED:
+        raise LimitError(f"transfer: {MAX_CHAINED} entries about this work are logged; it can be revoked, and not sold")
 
 
 def leaf_row(index: int, prepared: Prepared) -> tuple[object, ...]:

@@ -114,6 +114,7 @@ def _check_leaf(connection: Connection, row: Row[tuple[object, ...]], origin: st
                 prepared.entry,
                 lambda identifier: _before(connection, identifier, index),
                 lambda _slot: None,
+                lambda _claim: 0,
                 origin=origin,
                 index=index,
             )

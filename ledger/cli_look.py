@@ -147,8 +147,14 @@ def _digest(text: str, name: str) -> bytes:
 
 def _print_entries(found: Sequence[LoggedEntry], *, as_json: bool) -> None:
     from provenance.claim import claim_id, parse_entry
+    from provenance.errors import UnsupportedVersionError
 
-    claims = [(item.index, parse_entry(item.entry).claim) for item in found]
+    claims: list[tuple[int, Claim]] = []
+    for item in found:
+        try:
+            claims.append((item.index, parse_entry(item.entry).claim))
+        except UnsupportedVersionError as error:
+            note(f"warning: entry {item.index} is left out: {error}")
     if as_json:
         entries = [{"index_in_log": index, **_describe(claim, claim_id(claim))} for index, claim in claims]
         write_json({"version": 1, "entries": entries})

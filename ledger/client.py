@@ -19,7 +19,7 @@ from ledger.pins import MAX_KEYS_BYTES, read_offered, trusted_keys
 from ledger.refusal import raise_for
 from ledger.tiled import LOG_PREFIX, TiledLog
 from ledger.transport import Transport
-from provenance.entry import parse_any
+from provenance.entry import ATTESTATION, parse_any
 from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.ports import LoggedEntry
 from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from provenance.checkpoint import Checkpoint
     from provenance.entry import AnyEntry
     from provenance.note import VerifierKey
+    from provenance.ports import About
 
 __all__ = ["MAX_RESULTS", "RemoteLedger", "open_ledger"]
 
@@ -161,13 +162,19 @@ class RemoteLedger:
         """Claims that match every given criterion, each proved to be in the log."""
         wanted = {"commitment": commitment, "pixels": pixels, "latent": latent, "author": author}
         given = {name: value for name, value in wanted.items() if value is not None}
-        return self._pages("/v1/claims", given, after, lambda entry: _matches(entry, given))
+        asked = {name: value.hex() for name, value in given.items()}
+        return self._pages("/v1/claims", asked, after, lambda entry: _matches(entry, given))
 
-    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:
+    def follow_ups(
+        self, subject: bytes, *, kind: About | None = None, notary: bytes | None = None, after: int = -1
+    ) -> Sequence[LoggedEntry]:
         """Entries about a claim or a key, each proved to be in the log."""
-        return self._pages(
-            "/v1/follow-ups", {"subject": subject}, after, lambda e: e.kind != "claim" and e.subject == subject
-        )
+        asked = {"subject": subject.hex()}
+        if kind is not None:
+            asked["kind"] = kind
+        if notary is not None:
+            asked["notary"] = notary.hex()
+        return self._pages("/v1/follow-ups", asked, after, lambda entry: _is_about(entry, subject, kind, notary))
 
     def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
         """The recipe or latent of this digest, whose content is for the caller to check; None where none is published.
@@ -218,18 +225,16 @@ class RemoteLedger:
     # --- what every answer goes through -----------------------------------------------------------------------------
 
     def _pages(
-        self, path: str, query: dict[str, bytes], after: int, matches: Callable[[AnyEntry], bool]
+        self, path: str, query: dict[str, str], after: int, matches: Callable[[AnyEntry], bool]
     ) -> list[LoggedEntry]:
         found: list[LoggedEntry] = []
         while len(found) < MAX_RESULTS:
-            asked = urlencode(
-                {**{name: value.hex() for name, value in query.items()}, "after": after, "limit": wire.PAGE}
-            )
+            asked = urlencode({**query, "after": after, "limit": wire.PAGE})
             answer = self._transport.request("GET", f"{path}?{asked}", limit=wire.MAX_PAGE_BYTES)
             raise_for(answer, self.location, "search")
             with self._answers():
                 page = wire.read_page(answer.body, after)
-                if not all(matches(parsed) for _, parsed in page):
+                if not all(parsed is None or matches(parsed) for _, parsed in page):
                     raise ForgedError("answered a search with an entry that does not match")
                 found += [self._proved(logged) for logged, _ in page]
             if not page:
@@ -275,6 +280,13 @@ class RemoteLedger:
             raise LedgerFault(
                 f"ledger {self.location}: {error}; do not rely on this log until that is explained"
             ) from error
+
+
+def _is_about(entry: AnyEntry, subject: bytes, kind: About | None, notary: bytes | None) -> bool:
+    attestation = entry.kind == ATTESTATION
+    part = kind is None or attestation == (kind == ATTESTATION)
+    by = notary is None or (attestation and notary in entry.keys)
+    return entry.kind != "claim" and entry.subject == subject and part and by
 
 
 def _matches(entry: AnyEntry, given: dict[str, bytes]) -> bool:

@@ -33,6 +33,8 @@ def history_lines(history: History) -> Iterator[str]:
         )
     for void in ownership.void:
         yield f"void     entry {void.index}, a {void.kind}: {void.reason}"
+    if history.gap:
+        yield f"warning  {history.gap}"
     yield f"owner    {' and '.join(key.hex() for key in ownership.owners) or 'nobody: the work was revoked'}"
 
 
@@ -57,5 +59,6 @@ def history_json(history: History) -> dict[str, object]:
             {"index": item.index, "kind": item.kind, "key": item.key.hex(), "from_index": item.from_index}
             for item in ownership.contested
         ],
+        "unknown": history.unknown,
         "void": [{"index": item.index, "kind": item.kind, "reason": item.reason} for item in ownership.void],
     }

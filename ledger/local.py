@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ledger.log import Log
     from ledger.sequencer import TreeHead
+    from provenance.ports import About
 
 __all__ = ["MAX_RESULTS", "LocalLedger", "open_ledger"]
 
@@ -113,9 +114,11 @@ class LocalLedger:
         """Claims that match every given criterion, in log order, from beyond ``after``; at most MAX_RESULTS."""
         return self._log.search(commitment=commitment, pixels=pixels, latent=latent, author=author, after=after)
 
-    def follow_ups(self, subject: bytes, *, after: int = -1) -> Sequence[LoggedEntry]:
+    def follow_ups(
+        self, subject: bytes, *, kind: About | None = None, notary: bytes | None = None, after: int = -1
+    ) -> Sequence[LoggedEntry]:
         """Entries about a claim, or revocations of a key, in log order, beyond ``after``; at most MAX_RESULTS."""
-        return self._log.follow_ups(subject, after=after)
+        return self._log.follow_ups(subject, kind=kind, notary=notary, after=after)
 
     def stamp(self, authorities: Sequence[str], *, timeout: float = 10.0) -> list[str]:
         """Have the newest checkpoint timestamped by each of these URLs, so that later receipts carry the tokens.

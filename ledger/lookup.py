@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
 from ledger.database import stored_data
 from ledger.models import Key, Leaf, prefix
-from provenance.entry import parse_any
+from provenance.entry import ATTESTATION, attestation_slot, parse_any
 from provenance.errors import LedgerFault
 from provenance.merkle import leaf_hash
 from provenance.ports import LoggedEntry
@@ -21,13 +21,24 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import InstrumentedAttribute
 
     from provenance.entry import AnyEntry
+    from provenance.ports import About
 
-__all__ = ["MAX_RESULTS", "FoundEntry", "entries_between", "entry_at", "find_entry", "follow_ups_of", "search_claims"]
+__all__ = [
+    "MAX_RESULTS",
+    "FoundEntry",
+    "count_chained",
+    "entries_between",
+    "entry_at",
+    "find_entry",
+    "follow_ups_of",
+    "search_claims",
+]
 
 MAX_RESULTS = 1_000
 """Most entries that one search returns."""
 
 _PAGE = 200
+_NO_ATTESTATION = text("kind <> 'attestation'")  # word for word that of ix_leaves_chained, or no planner uses it
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +125,33 @@ def search_claims(
     return _collect(connection, statement, matches if exact else None, after, limit, place)
 
 
-def follow_ups_of(connection: Connection, subject: bytes, *, after: int, limit: int) -> list[FoundEntry]:
-    """Entries about a claim, without itself, or revocations of a key, in log order; at most ``limit``."""
+def follow_ups_of(
+    connection: Connection,
+    subject: bytes,
+    *,
+    kind: About | None = None,
+    notary: bytes | None = None,
+    after: int,
+    limit: int,
+) -> list[FoundEntry]:
+    """Entries about a claim, without itself, or revocations of a key, in log order; at most ``limit``.
+
+    With ``kind`` that part of them; with ``notary`` the attestation by this key, which its slot finds at once.
+    """
     statement = _rows().where(Leaf.subject == prefix(subject))
+    if notary is not None:
+        statement = _rows().where(Leaf.slot == attestation_slot(subject, notary))
+    elif kind == "chained":
+        statement = statement.where(_NO_ATTESTATION)
+    elif kind == ATTESTATION:
+        statement = statement.where(Leaf.kind == ATTESTATION)
     return _collect(connection, statement, lambda entry: entry.subject == subject, after, limit)
+
+
+def count_chained(connection: Connection, subject: bytes, *, most: int) -> int:
+    """How many entries there are about a claim or key without attestations, counted up to ``most``."""
+    found = select(Leaf.leaf_index).where(Leaf.subject == prefix(subject)).where(_NO_ATTESTATION).limit(most)
+    return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
 
 def _rows() -> Select[int, bytes, bytes, str, bytes]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ledger.tilestore import TileStore
     from ledger.tree import TileCache
     from provenance.checkpoint import VerifierKey
+    from provenance.ports import About
 
 __all__ = ["Reader"]
 
@@ -113,10 +114,18 @@ class Reader(Beside):
         with reading(self._engine) as connection:
             return lookup.search_claims(connection, **wanted, after=after, limit=limit)
 
-    def follow_ups(self, subject: bytes, *, after: int = -1, limit: int = lookup.MAX_RESULTS) -> list[FoundEntry]:
-        """Entries about a claim (by its id), without itself, or revocations of a key, in log order."""
+    def follow_ups(
+        self,
+        subject: bytes,
+        *,
+        kind: About | None = None,
+        notary: bytes | None = None,
+        after: int = -1,
+        limit: int = lookup.MAX_RESULTS,
+    ) -> list[FoundEntry]:
+        """Entries about a claim (by its id), without itself, or revocations of a key: see ``provenance.ports``."""
         with reading(self._engine) as connection:
-            return lookup.follow_ups_of(connection, subject, after=after, limit=limit)
+            return lookup.follow_ups_of(connection, subject, kind=kind, notary=notary, after=after, limit=limit)
 
     def receipt(self, index: int) -> bytes:
         """A canonical receipt: in the first stamped checkpoint that has this leaf, else in the newest published one.

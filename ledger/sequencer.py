@@ -23,14 +23,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, CursorResult, insert, select, update
 
-from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row
+from ledger.admission import LEAF_COLUMNS, MAX_CHAINED, check_in_log, key_prefixes, leaf_row
 from ledger.database import insert_rows, stored_data
 from ledger.edge import TILE_COLUMNS, Edge, FullTile, read_edge
+from ledger.lookup import count_chained
 from ledger.models import Base, Head, Leaf
 from ledger.newest import ForkFault
 from ledger.tree import StoredTree, TileCache
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
-from provenance.entry import parse_any
+from provenance.entry import ATTESTATION, parse_any
 from provenance.errors import InvalidError, LedgerFault
 from provenance.merkle import EMPTY_ROOT, leaf_hash
 
@@ -181,6 +182,11 @@ def _decide(
         found = slots.get(slot)
         return connection.execute(select(Leaf.leaf_index).where(Leaf.slot == slot)).scalar() if found is None else found
 
+    def chained(subject: bytes) -> int:
+        kinds = [item.entry.kind for _, item in new if item.entry.subject == subject]
+        fresh_ones = sum(kind not in ("claim", ATTESTATION) for kind in kinds)
+        return fresh_ones + count_chained(connection, subject, most=MAX_CHAINED)
+
     outcomes: list[Accepted | InvalidError] = []
     for item in batch:
         entry = item.entry
@@ -188,7 +194,7 @@ def _decide(
             outcomes.append(places[entry.id])
             continue
         try:
-            check_in_log(entry, find, holder, origin=head.origin, index=head.size + len(new))
+            check_in_log(entry, find, holder, chained, origin=head.origin, index=head.size + len(new))
         except InvalidError as error:
             outcomes.append(error)
             continue

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["staple_trusted"]
 
 _FIELD = len('"attestations":[],')
-_MAX_FOLLOW_UPS = 5_000
-"""Of a flood about one claim only the first are looked at."""
 
 
 def staple_trusted(receipt: bytes, ledger: Ledger, claim_id: bytes, policy: Policy) -> bytes:
@@ -53,14 +51,12 @@ def staple_trusted(receipt: bytes, ledger: Ledger, claim_id: bytes, policy: Poli
 
 
 def _trusted(ledger: Ledger, claim_id: bytes, policy: Policy) -> Iterator[bytes]:
-    after, seen = -1, 0
-    while seen < _MAX_FOLLOW_UPS and (found := ledger.follow_ups(claim_id, after=after)):
-        for logged in found:
+    for trust in policy.notaries:
+        for logged in ledger.follow_ups(claim_id, kind="attestation", notary=trust.key)[:1]:
             try:
                 entry = parse_any(logged.entry)
-                if entry.kind == "attestation" and any(policy.notary(key) for key in entry.keys):
+                if entry.kind == "attestation" and trust.key in entry.keys:
                     check_any(entry, second_opinion=False)
                     yield logged.entry
             except (InvalidError, UnsupportedVersionError):
                 continue
-        after, seen = found[-1].index, seen + len(found)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from provenance.claim import MAX_ENTRY_BYTES
 from provenance.encoding import Json, parse_hex, parse_json
 from provenance.entry import parse_any
-from provenance.errors import EncodingError, InvalidError
+from provenance.errors import EncodingError, InvalidError, UnsupportedVersionError
 from provenance.ports import LoggedEntry
 from provenance.terminal import printable
 
@@ -92,13 +92,16 @@ def read_entry(data: bytes) -> tuple[LoggedEntry, AnyEntry]:
     return _entry(parse_json(data, "answer", limit=MAX_ENTRY_ANSWER_BYTES))
 
 
-def read_page(data: bytes, after: int) -> Sequence[tuple[LoggedEntry, AnyEntry]]:
-    """The entries of a page, which must be in log order, beyond ``after``, and at most PAGE."""
+def read_page(data: bytes, after: int) -> Sequence[tuple[LoggedEntry, AnyEntry | None]]:
+    """The entries of a page, which must be in log order, beyond ``after``, and at most PAGE.
+
+    None stands for what an entry says whose kind or version this program does not know: of many that is no fault.
+    """
     fields = _object(parse_json(data, "answer", limit=MAX_PAGE_BYTES), "answer")
     items = fields.get("entries")
     if not isinstance(items, list) or len(items) > PAGE:
         raise EncodingError(f"answer: entries must be a list of at most {PAGE}")
-    found = [_entry(item) for item in items]
+    found = [_listed(item) for item in items]
     for logged, _ in found:
         if logged.index <= after:
             raise EncodingError("answer: entries that are not in log order, or not beyond the index that was asked for")
@@ -135,16 +138,28 @@ def problem_name(data: bytes) -> str:
     return kind.removeprefix(_URN) if isinstance(kind, str) and kind.startswith(_URN) else ""
 
 
+def _listed(value: Json) -> tuple[LoggedEntry, AnyEntry | None]:
+    try:
+        return _entry(value)
+    except UnsupportedVersionError:
+        fields = _object(value, "entry")
+        return LoggedEntry(_index(fields), _entry_bytes(fields)), None
+
+
 def _entry(value: Json) -> tuple[LoggedEntry, AnyEntry]:
     fields = _object(value, "entry")
-    text = fields.get("entry")
-    if not isinstance(text, str):
-        raise EncodingError("entry: must be text")
-    data = text.encode()
+    data = _entry_bytes(fields)
     parsed = parse_any(data)
     if parse_hex(fields.get("id"), "entry: id", size=_ID_BYTES) != parsed.id:
         raise EncodingError("entry: it does not have the id that stands beside it")
     return LoggedEntry(_index(fields), data), parsed
+
+
+def _entry_bytes(fields: dict[str, Json]) -> bytes:
+    text = fields.get("entry")
+    if not isinstance(text, str):
+        raise EncodingError("entry: must be text")
+    return text.encode()
 
 
 def _object(value: Json, what: str) -> dict[str, Json]:

@@ -210,6 +210,8 @@ def _answering_key(claim: Claim, location: str | None) -> tuple[bytes, bytes | N
         ledger.close()
     if history is None:
         raise UnprovedError(f"claim {claim_id(claim).hex()} is not in {location}, so its owner is not known")
+    if history.gap:
+        note(f"warning: {history.gap}")
     if history.ownership.contested:
         note("warning: a key that this work's ownership hangs on was reported as stolen; seedproof owner tells more")
     return answering_key(history)

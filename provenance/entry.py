@@ -20,6 +20,7 @@ Whether a key revocation takes an entry's force away is :mod:`provenance.ownersh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from provenance.claim import MAX_ENTRY_BYTES, Claim, Entry, check_entry, entry_claim_id, read_entry
 from provenance.encoding import parse_canonical
@@ -37,7 +38,22 @@ from provenance.followup import (
 from provenance.followup_body import Attestation, Attribution, KeyRevocation, Revocation, Transfer
 from provenance.hashing import Tag, tagged_hash
 
-__all__ = ["KINDS", "AnyEntry", "check_any", "check_beside", "check_place", "needs_owner", "owners_after", "parse_any"]
+__all__ = [
+    "ATTESTATION",
+    "KINDS",
+    "AnyEntry",
+    "attestation_slot",
+    "check_any",
+    "check_beside",
+    "check_place",
+    "needs_owner",
+    "owners_after",
+    "parse_any",
+]
+
+ATTESTATION: Final = "attestation"
+"""The one kind of follow-up that strangers can log in any number."""
+
 
 KINDS = ("claim", *FOLLOW_UPS)
 """Every kind of version 1."""
@@ -169,11 +185,16 @@ def owners_after(entry: AnyEntry) -> tuple[bytes, ...]:
     return (body.to,) if isinstance(body, Transfer) else ()
 
 
+def attestation_slot(claim: bytes, notary: bytes) -> bytes:
+    """The slot of this notary's attestation of this claim: by it a log finds that one among a million others."""
+    return tagged_hash(Tag.SLOT, ATTESTATION.encode() + b"\n" + claim + notary)
+
+
 def _slot(made: FollowUp) -> bytes:
     body = made.body
     if isinstance(body, Transfer | Revocation):
         return body.prev
-    subject = body.key + body.log.encode() if isinstance(body, KeyRevocation) else body.claim
     if isinstance(body, Attestation):
-        subject += body.notary
+        return attestation_slot(body.claim, body.notary)
+    subject = body.key + body.log.encode() if isinstance(body, KeyRevocation) else body.claim
     return tagged_hash(Tag.SLOT, body.kind.encode() + b"\n" + subject)

@@ -2,6 +2,9 @@
 
 Nothing is believed. Every proof is checked again, ownership is replayed, and :func:`confirm` has the log prove by
 receipt that an entry which decides something stands where it says.
+
+Anybody can log attestations, in any number, so they are read apart: what is chained first and completely, then the
+attestations of the notaries that were asked for, each by name. No flood of others stands before a sale.
 """
 
 from __future__ import annotations
@@ -10,20 +13,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.checkpoint import VerifierKey
-from provenance.entry import check_any, parse_any
-from provenance.errors import ChallengeError, InvalidError, LedgerFault
+from provenance.entry import ATTESTATION, check_any, parse_any
+from provenance.errors import ChallengeError, InvalidError, LedgerFault, UnsupportedVersionError
 from provenance.ownership import Indexed, Ownership, keys_involved, replay
 from provenance.receipt import check_receipt, parse_receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from provenance.entry import AnyEntry
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["History", "answering_key", "confirm", "read_entry_of", "read_history"]
+__all__ = ["MAX_CHAINED", "History", "answering_key", "confirm", "read_entry_of", "read_history"]
 
-MAX_FOLLOW_UPS = 20_000
-"""Most entries about one subject that are read: anybody can pile up attestations, and reading must end."""
+MAX_CHAINED = 1_024
+"""Most entries about one subject that are read, attestations apart. A log takes fewer (protocol, section 14)."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,23 @@ class History:
     Attributes:
         claim: the claim as it was logged.
         ownership: replayed; of attestations, only those of the notaries that were asked for.
-        others: how many more attestations there are, by anybody.
-        complete: whether everything was read; else something newer may be hidden behind a flood.
+        unknown: how many entries about it, or about a key that matters, this program is too old to understand.
+        complete: whether everything was read but the attestations of others; else something newer may be hidden.
         log: the log's origin.
     """
 
     claim: Indexed
     ownership: Ownership
-    others: int
+    unknown: int
     complete: bool
     log: str
+
+    @property
+    def gap(self) -> str:
+        """What may be missing from it, as a sentence's end; empty when nothing is."""
+        if self.unknown:
+            return f"{self.unknown} entries about it are not understood by this program; update seedproof"
+        return "" if self.complete else "so much was logged about this claim that not all of it was read"
 
 
 def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes] = ()) -> History | None:
@@ -50,7 +61,7 @@ def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes]
 
     Raises:
         LedgerFault: the log is away, or answered something that does not verify.
-        UnsupportedVersionError: it has entries of a kind that this program does not know.
+        UnsupportedVersionError: the claim itself is of a version that this program does not know.
     """
     found = ledger.find(claim_id)
     if found is None:
@@ -58,17 +69,20 @@ def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes]
     claim = read_entry_of(ledger, found)
     if claim.entry.claim is None or claim.entry.id != claim_id:
         raise LedgerFault(f"{ledger.location}: answered with another entry than the claim that was asked for")
-    follow_ups, others, complete = _read_all(claim_id, ledger, frozenset(notaries))
+    reading = _Reading(ledger)
+    follow_ups = reading.chained(claim_id)
     revocations = []
     for key in dict.fromkeys((*keys_involved(claim.entry, follow_ups), *notaries)):
-        revocations += _read_all(key, ledger, frozenset())[0]
+        revocations += reading.chained(key)
+    for notary in dict.fromkeys(notaries):
+        follow_ups += reading.attestation(claim_id, notary)
     log = VerifierKey.parse(ledger.verifier_key).name
     try:
         ownership = replay(claim, follow_ups, revocations, log=log)
     except InvalidError as error:
         raise LedgerFault(f"{ledger.location}: {error}") from error
     _confirm_what_decides(ledger, claim, ownership, revocations)
-    return History(claim, ownership, others, complete, log)
+    return History(claim, ownership, reading.unknown, reading.complete, log)
 
 
 def answering_key(history: History) -> tuple[bytes, bytes | None]:
@@ -93,7 +107,7 @@ def read_entry_of(ledger: Ledger, logged: LoggedEntry, *, second_opinion: bool =
     """
     try:
         entry = parse_any(logged.entry)
-        check_any(entry, second_opinion=second_opinion and entry.kind != "attestation")
+        check_any(entry, second_opinion=second_opinion and entry.kind != ATTESTATION)
     except InvalidError as error:
         raise LedgerFault(f"{ledger.location}: answered with a bad entry {logged.index}: {error}") from error
     return Indexed(logged.index, entry)
@@ -121,33 +135,55 @@ def _confirm_what_decides(ledger: Ledger, claim: Indexed, ownership: Ownership, 
         confirm(ledger, item)
 
 
-def _read_all(subject: bytes, ledger: Ledger, notaries: frozenset[bytes]) -> tuple[list[Indexed], int, bool]:
-    """The entries about a subject, how many attestations by others were left out, and whether all was read."""
-    kept: list[Indexed] = []
-    others = 0
-    for count, logged in enumerate(_pages(subject, ledger)):
-        if count >= MAX_FOLLOW_UPS:
-            return kept, others, False
-        item = _parsed(ledger, logged)
-        if item.entry.kind == "attestation" and not notaries.intersection(item.entry.keys):
-            others += 1
-        else:
-            kept.append(item)
-    return kept, others, True
+class _Reading:
+    """Reads what is about a claim and its keys, and counts what it could not read or understand."""
 
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._unknown: set[int] = set()
+        self.complete = True
 
-def _pages(subject: bytes, ledger: Ledger) -> Iterator[LoggedEntry]:
-    after = -1
-    while page := ledger.follow_ups(subject, after=after):
-        for logged in page:
-            if logged.index <= after:
-                raise LedgerFault(f"{ledger.location}: lists its entries out of order")
-            after = logged.index
-            yield logged
+    @property
+    def unknown(self) -> int:
+        """Entries of a kind or version that this program does not know."""
+        return len(self._unknown)
 
+    def chained(self, subject: bytes) -> list[Indexed]:
+        """All that is about the subject, attestations apart, up to MAX_CHAINED entries."""
+        found: list[LoggedEntry] = []
+        for logged in self._pages(subject):
+            if len(found) >= MAX_CHAINED:
+                self.complete = False
+                break
+            found.append(logged)
+        return self._parsed(found, lambda entry: entry.kind != ATTESTATION)
 
-def _parsed(ledger: Ledger, logged: LoggedEntry) -> Indexed:
-    try:
-        return Indexed(logged.index, parse_any(logged.entry))
-    except InvalidError as error:
-        raise LedgerFault(f"{ledger.location}: answered with a bad entry {logged.index}: {error}") from error
+    def attestation(self, claim_id: bytes, notary: bytes) -> list[Indexed]:
+        """This notary's attestation of the claim: the first one, since a log takes no second."""
+        found = self._ledger.follow_ups(claim_id, kind=ATTESTATION, notary=notary)[:1]
+        return self._parsed(found, lambda entry: entry.kind == ATTESTATION and notary in entry.keys)
+
+    def _pages(self, subject: bytes) -> Iterator[LoggedEntry]:
+        after = -1
+        while page := self._ledger.follow_ups(subject, kind="chained", after=after):
+            for logged in page:
+                if logged.index <= after:
+                    raise LedgerFault(f"{self._ledger.location}: lists its entries out of order")
+                after = logged.index
+                yield logged
+
+    def _parsed(self, found: Sequence[LoggedEntry], wanted: Callable[[AnyEntry], bool]) -> list[Indexed]:
+        parsed = []
+        where = self._ledger.location
+        for logged in found:
+            try:
+                entry = parse_any(logged.entry)
+            except UnsupportedVersionError:
+                self._unknown.add(logged.index)
+                continue
+            except InvalidError as error:
+                raise LedgerFault(f"{where}: answered with a bad entry {logged.index}: {error}") from error
+            if not wanted(entry):
+                raise LedgerFault(f"{where}: answered with entry {logged.index}, which was not asked for")
+            parsed.append(Indexed(logged.index, entry))
+        return parsed

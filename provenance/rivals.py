@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from provenance.attested import check_attestations
 from provenance.claim import claim_id
+from provenance.errors import UnsupportedVersionError
 from provenance.history import confirm, read_entry_of, read_history
 
 if TYPE_CHECKING:
@@ -20,17 +21,36 @@ if TYPE_CHECKING:
     from provenance.policy import Policy
     from provenance.ports import Ledger
 
-__all__ = ["Rivalry", "find_rivals", "weigh_rivals"]
+__all__ = ["Others", "Rivalry", "find_rivals", "weigh_rivals"]
 
 MAX_RIVALS = 8
 """Older rivals that are looked at closely; they cost a history each."""
 
 
-def find_rivals(claim: Claim, ledger: Ledger) -> tuple[list[Indexed], int]:
-    """Claims over the same pixels or latent, oldest first, and the number of siblings: same Y, another picture."""
+@dataclass(frozen=True)
+class Others:
+    """Other claims that a log shows about a work.
+
+    Attributes:
+        rivals: over the same pixels or latent, oldest first.
+        siblings: how many have the same Y and another picture.
+        unknown: how many are of a version that this program does not know.
+    """
+
+    rivals: list[Indexed]
+    siblings: int
+    unknown: int
+
+
+def find_rivals(claim: Claim, ledger: Ledger) -> Others:
+    """What the log has beside this claim over the same pixels, the same latent or the same Y.
+
+    Raises:
+        LedgerFault: the log is away, or answered something that does not verify.
+    """
     own = claim_id(claim)
     rivals: dict[int, Indexed] = {}
-    siblings = set()
+    siblings, unknown = set(), set()
     for logged in (
         *ledger.search(pixels=claim.pixels),
         *ledger.search(latent=claim.latent.digest),
@@ -38,14 +58,18 @@ def find_rivals(claim: Claim, ledger: Ledger) -> tuple[list[Indexed], int]:
     ):
         if logged.index in rivals or logged.index in siblings:
             continue
-        other = read_entry_of(ledger, logged, second_opinion=False)  # read_history gives it to those that decide
+        try:
+            other = read_entry_of(ledger, logged, second_opinion=False)  # read_history gives it to those that decide
+        except UnsupportedVersionError:
+            unknown.add(logged.index)
+            continue
         if other.entry.claim is None or other.entry.id == own:
             continue
         if _shares_work(other.entry.claim, claim):
             rivals[logged.index] = other
         elif other.entry.claim.Y == claim.Y:
             siblings.add(logged.index)
-    return [rivals[index] for index in sorted(rivals)], len(siblings)
+    return Others([rivals[index] for index in sorted(rivals)], len(siblings), len(unknown))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from provenance.history import History, read_history
 from provenance.ownership import revocation_reason
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.report import Check, Status
-from provenance.rivals import Rivalry, find_rivals, weigh_rivals
+from provenance.rivals import Others, Rivalry, find_rivals, weigh_rivals
 from provenance.timeevidence import check_timestamps
 
 if TYPE_CHECKING:
@@ -102,14 +102,15 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, requi
         )
     notaries = [trust.key for trust in policy.notaries]
     history = read_history(claim_id(entry.claim), ledger, notaries=notaries)
-    if require_fresh and (history is None or not history.complete):
-        what = "this claim is not in" if history is None else "too much was logged about this claim in"
-        raise EnvironmentFault(f"--require-fresh: {what} {ledger.location}, so its standing is not known")
-    rivals, siblings = find_rivals(entry.claim, ledger)
+    others = find_rivals(entry.claim, ledger)
+    rivals, gap = others.rivals, _gap(history, others)
+    if require_fresh and (history is None or gap):
+        what = gap or f"this claim is not in {ledger.location}"
+        raise EnvironmentFault(f"--require-fresh: {what}; so its standing is not known")
     figures: Figures = {
         "ledger": ledger.location,
         "rivals": len(rivals),
-        "siblings": siblings,
+        "siblings": others.siblings,
         "own_index": None if history is None else history.claim.index,
     }
     if history is None:
@@ -124,10 +125,10 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, requi
     elif rivals:
         remark = f"{len(rivals)} later claims over the same picture; this one is first"
     disputed = _grievance(history.ownership)
-    text = "; ".join(filter(None, (disputed or owned, remark))) or (
+    text = "; ".join(filter(None, (disputed or owned, remark, gap))) or (
         f"no other claim over the same pixels or latent in {ledger.location}, never transferred or revoked"
     )
-    calm = not (disputed or rivals) and history.complete
+    calm = not (disputed or rivals or gap)
     attestations = tuple(item.entry.data for item in history.ownership.attestations)
     check = Check(11, Status.PASS if calm else Status.WARN, text, figures)
     return Standing(check, disputed, rivalry, history, attestations)
@@ -213,9 +214,15 @@ def _describe(history: History) -> tuple[str, Figures]:
         parts.append(f"owned by {ownership.owners[0].hex()} since entry {ownership.chain[-1].index}")
     if ownership.void:
         parts.append(f"{len(ownership.void)} entries of the log have no effect, the first: {ownership.void[0].reason}")
-    if not history.complete:
-        parts.append("so much was logged about this claim that not all of it was read")
     return "; ".join(parts), figures
+
+
+def _gap(history: History | None, others: Others) -> str:
+    """What the log has about the work that was not read or not understood."""
+    gap = "" if history is None else history.gap
+    if others.unknown and not gap:
+        return f"{others.unknown} other claims over it are not understood by this program; update seedproof"
+    return gap
 
 
 def _grievance(ownership: Ownership) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provenance.claim import claim_id, parse_entry
-from provenance.errors import InvalidError
+from provenance.errors import InvalidError, UnsupportedVersionError
 from provenance.pixels import pixel_digest, read_picture
 from provenance.report import Check, Report, Status, Verdict
 
@@ -47,7 +47,11 @@ def check_pixels(data: bytes, ledger: Ledger) -> Check:
     if not found:
         return Check(11, Status.SKIP, f"no claim over these pixels in {ledger.location}", figures)
     oldest = min(found, key=lambda logged: logged.index)
-    identifier = claim_id(parse_entry(oldest.entry).claim).hex()
+    try:
+        identifier = claim_id(parse_entry(oldest.entry).claim).hex()
+    except UnsupportedVersionError as error:
+        text = f"these exact pixels are claimed in entry {oldest.index} of {ledger.location}: {error}"
+        return Check(11, Status.WARN, text, figures | {"oldest_entry": oldest.index})
     more = f" and {len(found) - 1} later ones" if len(found) > 1 else ""
     where = f"entry {oldest.index}{more} of {ledger.location}"
     text = f"these exact pixels are claimed in {where}, claim {identifier[:16]}... (see: seedproof ledger find)"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ledger.lookup import FoundEntry
+    from provenance.ports import About
 
 __all__ = ["claim", "claim_receipt", "claims", "entry", "entry_receipt", "follow_ups", "proof", "receipt", "stamps"]
 
@@ -28,6 +29,7 @@ _FRESH = {"Cache-Control": "no-cache"}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _PAGE = 100
 _SEARCHED = ("commitment", "author", "pixels", "latent")
+_PARTS: tuple[About, ...] = ("chained", "attestation")
 
 
 async def claim(request: Request) -> Response:
@@ -72,11 +74,16 @@ async def follow_ups(request: Request) -> Response:
     """What the log has about a claim or a key, in log order."""
     service = service_of(request)
     with Query(request) as query:
-        subject = query.digest("subject")
+        subject, notary = query.digest("subject"), query.digest("notary")
+        kind = query.choice("kind", _PARTS)
         after, limit = query.integer("after", default=-1), query.integer("limit", default=_PAGE, low=1, high=MAX_PAGE)
     if subject is None:
         raise Problem("bad-request", "subject is missing: the id of a claim or a key, as 64 hex digits")
-    return await _searched(request, lambda: service.log.follow_ups(subject, after=after, limit=limit))
+    if notary is not None and kind != "attestation":
+        raise Problem("bad-request", "notary goes with kind=attestation")
+    return await _searched(
+        request, lambda: service.log.follow_ups(subject, kind=kind, notary=notary, after=after, limit=limit)
+    )
 
 
 async def proof(request: Request) -> Response:

@@ -62,14 +62,19 @@ def _claims() -> Json:
 def _entries() -> Json:
     found, by_index = _one_of("entry", "id"), _one_of("entry", "index", _COUNT)
     subject = {**_query("subject", _HEX32), "required": True, "description": "Id of a claim, or a key."}
+    kind = {
+        **_query("kind", {"type": "string", "enum": ["chained", "attestation"]}),
+        "description": "Attestations, of which anybody can log any number, or everything else.",
+    }
+    notary = {**_query("notary", _HEX32), "description": "With kind=attestation: the one by this key."}
     return {
         "/v1/follow-ups": {
             "post": _submission("submitFollowUp", "Log an entry of any other kind: a transfer, a revocation, ..."),
             "get": _operation(
                 "findFollowUps",
-                "What the log has about a claim or a key, in log order.",
+                "What the log has about a claim or a key, in log order; all of it, or one part.",
                 {"200": _json("Page")},
-                parameters=[subject, *_paging()],
+                parameters=[subject, kind, notary, *_paging()],
             ),
         },
         "/v1/entries/{id}": {"get": _operation("getEntry", "Any entry by its id.", {"200": _json("Entry")}, **found)},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provenance.entry import parse_any
+from provenance.errors import InvalidError
+from provenance.history import MAX_CHAINED
 from provenance.ownership import Indexed, keys_involved, replay
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ def owners_of(log: Log, claim: Indexed) -> tuple[bytes, ...]:
 
     What a revoked key signs from now on counts for nothing, whatever it signed before. Revocations for another log,
     which anybody can bring here, have no effect.
+
+    Raises:
+        InvalidError: there is more about the work than can be judged here.
     """
     follow_ups = [item for item in _about(log, claim.entry.id) if item.entry.kind in _CHAINED]
     keys = keys_involved(claim.entry, follow_ups)
@@ -31,8 +36,11 @@ def owners_of(log: Log, claim: Indexed) -> tuple[bytes, ...]:
 
 
 def _about(log: Log, subject: bytes) -> Iterator[Indexed]:
-    after = -1
-    while found := log.follow_ups(subject, after=after):
+    after, seen = -1, 0
+    while found := log.follow_ups(subject, kind="chained", after=after):
+        seen += len(found)
+        if seen > MAX_CHAINED:
+            raise InvalidError(f"too much is logged about {subject.hex()} to tell who owns it")
         for item in found:
             yield Indexed(item.index, parse_any(item.entry))
         after = found[-1].index

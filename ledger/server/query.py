@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ledger.server.problems import Problem
 from provenance.encoding import MAX_INTEGER, parse_hex
 from provenance.errors import EncodingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
 __all__ = ["Query", "path_digest", "path_index"]
 
 _DIGEST_BYTES = 32
 _MAX_QUERY_BYTES = 1_024
+
+Choice = TypeVar("Choice", bound=str)
 
 
 class Query:
@@ -39,6 +43,14 @@ class Query:
         """32 bytes as hex, None when not given."""
         text = self._left.pop(name, None)
         return None if text is None else _digest(text, name)
+
+    def choice(self, name: str, known: Sequence[Choice]) -> Choice | None:
+        """One of the ``known`` words, None when not given."""
+        text = self._left.pop(name, None)
+        found = next((word for word in known if word == text), None)
+        if text is not None and found is None:
+            raise Problem("bad-request", f"{name} must be one of {', '.join(known)}")
+        return found
 
     def integer(self, name: str, *, default: int, low: int = -1, high: int = MAX_INTEGER) -> int:
         """A decimal number in [low, high]."""

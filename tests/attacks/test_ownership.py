@@ -12,7 +12,7 @@ from provenance.claim import Terms
 from provenance.curve import public_key
 from provenance.derivation import derive_author, derive_work
 from provenance.errors import ConflictError, EnvironmentFault, ForgedError, InvalidError, LedgerFault
-from provenance.followup import FollowUp, Proofs, sign_key_revocation, sign_revocation
+from provenance.followup import FollowUp, Proofs, body_id, sign_key_revocation, sign_revocation
 from provenance.followup_body import KeyRevocation, Revocation, Transfer
 from provenance.history import read_history
 from provenance.offer import accept_offer, check_offer, make_offer
@@ -429,8 +429,8 @@ class Liar(EntryLog):
     def find(self, entry_id):
         return self.lies["find"](super().find(entry_id)) if "find" in self.lies else super().find(entry_id)
 
-    def follow_ups(self, subject, *, after=-1):
-        found = super().follow_ups(subject, after=after)
+    def follow_ups(self, subject, *, after=-1, **part):
+        found = super().follow_ups(subject, after=after, **part)
         return self.lies["follow_ups"](found, after) if "follow_ups" in self.lies else found
 
     def search(self, **wanted):
@@ -476,8 +476,6 @@ def test_a_log_that_lies_is_a_fault_and_no_verdict(liar, lies):
     picture = make_work(1, who=ANN, log=liar)
     claim = id_of(picture)
     sold = sale(claim, claim, ANN, BOB)
-    from provenance.followup import body_id
-
     liar.submit(sold)
     liar.submit(sale(claim, body_id(sold.body), BOB, CAROL))
     judge(picture, policy(liar), ledger=liar)
@@ -486,20 +484,76 @@ def test_a_log_that_lies_is_a_fault_and_no_verdict(liar, lies):
         judge(picture, policy(liar), ledger=liar)
 
 
-def test_a_flood_of_attestations_hides_nothing_unseen(liar, monkeypatch):
-    """Whoever piles up entries cannot bury a sale: what was not read to its end is no fresh answer."""
-    picture = make_work(1, who=ANN, log=liar)
-    claim = id_of(picture)
-    for number in range(6):
-        liar.submit(attest(picture, f"nobody {number}"))
-    liar.submit(revoke(claim, claim, ANN))
-    assert judge(picture, policy(liar), ledger=liar).verdict is Verdict.DISPUTED
-    monkeypatch.setattr("provenance.history.MAX_FOLLOW_UPS", 5)
-    report = judge(picture, policy(liar), ledger=liar)
+def test_a_flood_of_attestations_hides_neither_a_revocation_nor_a_trusted_notary(log, picture, claim, monkeypatch):
+    """Strangers log attestations in any number. What is chained is read apart from them, and a notary by his key."""
+    monkeypatch.setattr("provenance.history.MAX_CHAINED", 5)
+    for number in range(12):
+        log.submit(attest(picture, f"nobody {number}"))
+    log.submit(attest(picture))
+    fresh = judge(picture, policy(log), ledger=log, require_fresh=True)
+    assert (fresh.verdict, step(fresh, 11).status) == (Verdict.AUTHENTIC, Status.PASS)
+    log.submit(revoke(claim, claim, ANN))
+    assert judge(picture, policy(log), ledger=log).verdict is Verdict.DISPUTED
+
+
+def test_a_chain_that_is_too_long_to_be_read_is_no_fresh_answer(log, picture, claim, monkeypatch):
+    monkeypatch.setattr("provenance.history.MAX_CHAINED", 3)
+    prev = claim
+    for number in range(4):
+        if number == 3:
+            fresh = judge(picture, policy(log), ledger=log, require_fresh=True)
+            assert step(fresh, 11).status is Status.PASS
+        sold = sale(claim, prev, ANN, ANN)
+        log.submit(sold)
+        prev = body_id(sold.body)
+    report = judge(picture, policy(log), ledger=log)
     assert step(report, 11).status is Status.WARN
     assert "not all of it was read" in step(report, 11).detail
-    with pytest.raises(EnvironmentFault, match="too much"):
-        judge(picture, policy(liar), ledger=liar, require_fresh=True)
+    with pytest.raises(EnvironmentFault, match="not all of it was read"):
+        judge(picture, policy(log), ledger=log, require_fresh=True)
+
+
+class NewerLog(EntryLog):
+    """A log of a later program: ``newer`` stands at the end of its answers about a claim, or over its pixels."""
+
+    newer = newer_claim = ()
+
+    def follow_ups(self, subject, *, after=-1, **part):
+        found = super().follow_ups(subject, after=after, **part)
+        return [*found, *(item for item in self.newer if item.index > after and part["kind"] == "chained")]
+
+    def search(self, **wanted):
+        return [*super().search(**wanted), *self.newer_claim]
+
+
+@pytest.mark.parametrize("entry", [b'{"kind":"verdict","v":1}', b'{"body":{},"kind":"transfer","proofs":{},"v":2}'])
+def test_an_entry_of_a_kind_from_the_future_stops_nobody_and_is_no_fresh_answer(entry):
+    """Anybody may log one at a newer service: older programs go on with what they understand, and say so."""
+    log = NewerLog()
+    picture = make_work(1, who=ANN, log=log)
+    log.submit(attest(picture))
+    claim = id_of(picture)
+    log.submit(sale(claim, claim, ANN, BOB))
+    log.newer = (LoggedEntry(9, entry),)
+    report = judge(picture, policy(log), ledger=log)
+    assert report.verdict is Verdict.AUTHENTIC
+    check = step(report, 11)
+    assert (check.status, check.figures["owner"]) == (Status.WARN, key(BOB).hex())
+    assert "1 entries about it are not understood" in check.detail
+    with pytest.raises(EnvironmentFault, match="not understood"):
+        judge(picture, policy(log), ledger=log, require_fresh=True)
+
+
+def test_a_claim_from_the_future_over_the_same_pixels_stops_nobody():
+    log = NewerLog()
+    picture = make_work(1, who=ANN, log=log)
+    log.submit(attest(picture))
+    log.newer_claim = (LoggedEntry(9, b'{"body":{},"kind":"claim","proofs":{},"v":2}'),)
+    report = judge(picture, policy(log), ledger=log)
+    assert (report.verdict, step(report, 11).status) == (Verdict.AUTHENTIC, Status.WARN)
+    assert "1 other claims over it are not understood" in step(report, 11).detail
+    with pytest.raises(EnvironmentFault, match="not understood"):
+        judge(picture, policy(log), ledger=log, require_fresh=True)
 
 
 def test_what_is_invalid_stays_invalid_whatever_the_log_says(log, picture, claim):

@@ -12,6 +12,7 @@ from provenance.followup import format_follow_up
 from provenance.home import find_home
 from provenance.notekey import new_signer
 from provenance.policy import load_policy
+from provenance.ports import LoggedEntry
 from provenance.receipt import check_receipt, format_receipt, make_receipt, parse_receipt
 from tests.support.entries import make_claim, make_entry
 from tests.support.logs import signer
@@ -166,6 +167,32 @@ def test_a_follow_up_about_another_claim(ledger, service):
     service.lies["/v1/follow-ups"] = lambda handler: handler.send(200, pages.pop() if pages else page())
     with pytest.raises(LedgerFault, match="does not match"):
         ledger.follow_ups(claim_id(make_claim(2)))
+
+
+def test_an_attestation_among_what_is_chained_and_another_notarys(ledger, service):
+    from tests.support import follow
+
+    subject = claim_id(make_claim(2))
+    entry = format_follow_up(follow.attestation(subject, "nora"))
+    service.entries.append(entry)
+    for part in ({"kind": "chained"}, {"kind": "attestation", "notary": follow.key("nina")}):
+        service.lies["/v1/follow-ups"] = lambda handler: handler.send(200, page(described(5, entry)))
+        with pytest.raises(LedgerFault, match="does not match"):
+            ledger.follow_ups(subject, **part)
+
+
+def test_a_kind_from_the_future_is_listed_if_it_is_in_the_log(ledger, service):
+    """What it says is not known here; that the log has it is proved like everything else."""
+    entry = b'{"kind":"verdict","v":1}'
+    service.entries.append(entry)
+    item = {"index": len(service.entries) - 1, "id": "00" * 32, "kind": "verdict", "entry": entry.decode()}
+    pages = [page(), page(item)]
+    service.lies["/v1/follow-ups"] = lambda handler: handler.send(200, pages.pop() if pages else page())
+    assert ledger.follow_ups(bytes(32), kind="chained") == [LoggedEntry(item["index"], entry)]
+    pages[:] = [page(), page(item | {"entry": '{"kind":"verdict","v":2}'})]
+    ledger._entries.clear()
+    with pytest.raises(LedgerFault):
+        ledger.follow_ups(bytes(32), kind="chained")
 
 
 def test_pages_without_end(ledger, service):

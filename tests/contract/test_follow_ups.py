@@ -76,6 +76,10 @@ def test_any_order_has_the_same_outcome_as_in_memory(ledger, seed):
         assert outcome(ledger, data) == outcome(memory, data)
     assert len(memory.entries) > 8
     for subject in (ANN, PAIR, OPEN, key("ann"), key("bob"), key("carol")):
+        for kind in ("chained", "attestation"):
+            assert list(ledger.follow_ups(subject, kind=kind)) == memory.follow_ups(subject, kind=kind)
+        by_nina = {"kind": "attestation", "notary": key("nina")}
+        assert list(ledger.follow_ups(subject, **by_nina)) == memory.follow_ups(subject, **by_nina)
         listed = memory.follow_ups(subject)
         assert list(ledger.follow_ups(subject)) == listed
         for item in listed:

@@ -6,11 +6,12 @@ import pytest
 
 from ledger import audit
 from ledger.beside import QuotaFault, SpentGrantError
+from ledger.database import reading
 from ledger.log import Accepted, NotPublishedFault, open_log, prepare
 from provenance import merkle
 from provenance.checkpoint import VerifierKey, open_checkpoint
 from provenance.claim import claim_id, parse_entry
-from provenance.errors import ConflictError, ForgedError, InvalidError, LedgerFault
+from provenance.errors import ConflictError, ForgedError, InvalidError, LedgerFault, LimitError
 from provenance.followup import body_id, format_follow_up
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.tiles import bundle_path, parse_bundle, parse_tile, tile_nodes
@@ -112,6 +113,51 @@ def test_attributions_attestations_and_key_revocations(log):
     assert receipt.attestations == (format_follow_up(attested), format_follow_up(other))
     assert parse_receipt(log.receipt(1)).attestations == ()
     assert audit.check_log(log.engine, keys_of(log), store=log.store) == []
+
+
+def test_follow_ups_come_in_parts(log):
+    """A flood of attestations stands before nothing else, and a notary is found among a flood by his key."""
+    entry, claim = by_ann()
+    recipe = parse_entry(entry).claim.recipe
+    sold = follow.transfer(claim, claim, "ann", to="bob")
+    junk = [follow.attestation(claim, f"nobody {number}", recipe=recipe) for number in range(4)]
+    submit(log, entry, *junk, sold, follow.attestation(claim, "nina", recipe=recipe))
+    assert [item.index for item in log.follow_ups(claim, kind="chained", limit=1)] == [5]
+    assert log.follow_ups(claim, kind="chained", after=5) == []
+    assert [item.index for item in log.follow_ups(claim, kind="attestation", after=1)] == [2, 3, 4, 6]
+    assert [item.index for item in log.follow_ups(claim, kind="attestation", notary=follow.key("nina"))] == [6]
+    assert log.follow_ups(claim, kind="attestation", notary=follow.key("nina"), after=6) == []
+    assert log.follow_ups(claim, kind="attestation", notary=follow.key("bob")) == []
+    assert [item.index for item in log.follow_ups(claim)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_is_chained_is_found_by_an_index_of_its_own(log):
+    """Whatever the number of attestations, not one is looked at."""
+    with reading(log.engine) as connection:
+        statement = "SELECT entry FROM leaves WHERE subject = 7 AND kind <> 'attestation' AND leaf_index > -1 LIMIT 9"
+        if log.engine.dialect.name == "sqlite":
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
+        else:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}").all()
+    assert "ix_leaves_chained" in str(plan)
+
+
+def test_a_work_changes_hands_so_often_and_no_more(log, monkeypatch):
+    """All of it is replayed for whoever asks. A revocation is still taken, and of a batch each one counts."""
+    for place in ("ledger.admission", "ledger.sequencer"):
+        monkeypatch.setattr(f"{place}.MAX_CHAINED", 3)
+    entry, claim = by_ann()
+    chain, prev = [], claim
+    for _ in range(5):
+        chain.append(follow.transfer(claim, prev, "ann", to="ann"))
+        prev = body_id(chain[-1].body)
+    attested = follow.attestation(claim, "nina", recipe=parse_entry(entry).claim.recipe)
+    outcomes = submit(log, entry, chain[0], attested, *chain[1:])
+    assert [type(item).__name__ for item in outcomes] == ["Accepted"] * 5 + ["LimitError", "InvalidError"]
+    assert isinstance(submit(log, chain[3])[0], LimitError)
+    [ended] = submit(log, follow.revocation(claim, body_id(chain[2].body), "ann"))
+    assert ended.index == 5
 
 
 def test_a_key_revocation_for_another_log_or_from_beyond_its_own_place_is_refused(log):

@@ -402,7 +402,7 @@ def test_two_notaries_with_one_key_and_two_states_attest_once(office, tmp_path):
     other = Office(tmp_path / "elsewhere", log=office.log)
     real = other.log.follow_ups
     office.visit()
-    other.log.follow_ups = lambda subject, *, after=-1: []  # the attestation came after it had looked
+    other.log.follow_ups = lambda subject, **part: []  # the attestation came after it had looked
     events = other.visit()
     other.log.follow_ups = real
     assert [(event.outcome, event.attestation) for event in events] == [("known", 1)]

@@ -75,9 +75,11 @@ class EntryLog:
         found = [(i, e) for i, e in enumerate(self.entries) if i > after and e.claim is not None and wanted(e.claim)]
         return [LoggedEntry(i, e.data) for i, e in found]
 
-    def follow_ups(self, subject, *, after=-1):
+    def follow_ups(self, subject, *, kind=None, notary=None, after=-1):
         found = [(i, e) for i, e in enumerate(self.entries) if i > after and e.claim is None and e.subject == subject]
-        return [LoggedEntry(i, e.data) for i, e in found]
+        if kind is not None:
+            found = [(i, e) for i, e in found if (e.kind == "attestation") == (kind == "attestation")]
+        return [LoggedEntry(i, e.data) for i, e in found if notary is None or notary in e.keys]
 
     def close(self):
         pass

@@ -182,9 +182,9 @@ class BlobLog(EntryLog):
         self._check()
         return super().search(**criteria)[:3]  # pages
 
-    def follow_ups(self, subject, *, after=-1):
+    def follow_ups(self, subject, **part):
         self._check()
-        return super().follow_ups(subject, after=after)[: self.page]
+        return super().follow_ups(subject, **part)[: self.page]
 
     def _check(self):
         if self.away:

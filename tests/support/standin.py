@@ -134,6 +134,10 @@ class StandIn:
             claim = parsed.claim
             if path == "/v1/follow-ups":
                 fits = claim is None and parsed.subject.hex() == query["subject"]
+                if "kind" in query:
+                    fits = fits and (parsed.kind == "attestation") == (query["kind"] == "attestation")
+                if "notary" in query:
+                    fits = fits and bytes.fromhex(query["notary"]) in parsed.keys
             elif claim is None:
                 fits = False
             else:

@@ -245,7 +245,8 @@ def test_a_revocation_for_another_log_locks_nobody_out(service, origin):
     for name, owners in (("log.example/other", (key("dora"),)), (origin, ())):
         item = LoggedEntry(1, format_follow_up(follow.key_revocation("dora", 0, log=name)))
         log = SimpleNamespace(
-            origin=origin, follow_ups=lambda of, after, item=item: [item] if (of, after) == (key("dora"), -1) else []
+            origin=origin,
+            follow_ups=lambda of, kind, after, item=item: [item] if (of, after) == (key("dora"), -1) else [],
         )
         assert owners_of(log, Indexed(0, parse_any(entry))) == owners
 

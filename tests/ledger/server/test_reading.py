@@ -163,6 +163,9 @@ def test_unknown_ids_are_not_found(service):
         "/v1/claims?" + "x" * 2_000,
         "/v1/follow-ups",
         "/v1/follow-ups?subject=" + "0" * 62,
+        "/v1/follow-ups?kind=transfer&subject=" + "0" * 64,
+        "/v1/follow-ups?kind=chained&subject=" + "0" * 64 + "&notary=" + "0" * 64,
+        "/v1/follow-ups?subject=" + "0" * 64 + "&notary=" + "0" * 64,
     ],
 )
 def test_what_is_not_understood_is_refused(service, path):
