@@ -13,6 +13,7 @@ A certificate is returned only when its own key verifies that signature: nobody 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -25,11 +26,17 @@ from provenance.cbor import decode_cbor
 from provenance.errors import EncodingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-__all__ = ["signing_certificate"]
+__all__ = ["MAX_MANIFESTS", "count_manifests", "part_of_store", "signing_certificate", "signing_certificates"]
+
+MAX_MANIFESTS = 320
+"""Most manifests in one store: a lineage has at most 256 works, each with one. Readers go down by recursion."""
+
+_MANIFEST_TYPES = (b"c2ma", b"c2um", b"c2cm")
+_C2PA_TYPE = bytes.fromhex("00110010800000aa00389b71")  # what follows the four letters (C2PA 2.x, section 11.1.4)
 
 _MAX_BOXES = 4_096
 _DESCRIPTION_HEAD = 17  # 16 bytes of type and one of toggles (ISO 19566-5, section A.3)
@@ -53,7 +60,51 @@ def signing_certificate(store: bytes, manifest: str) -> bytes:
     Raises:
         EncodingError: the boxes or the signature cannot be read here, or the signature does not hold.
     """
-    box = _only_child(_payload(store), manifest)
+    return _certificate_of(_only_child(_payload(store), manifest))
+
+
+def signing_certificates(store: bytes) -> dict[str, bytes]:
+    """The same for every manifest of a store, by label; those whose signature does not hold are left out.
+
+    Raises:
+        EncodingError: the store's boxes cannot be read.
+    """
+    found: dict[str, bytes] = {}
+    for label, box in _superboxes(_payload(store)):
+        with contextlib.suppress(EncodingError):
+            found[label] = _certificate_of(box)
+    return found
+
+
+def count_manifests(data: bytes) -> int:
+    """How many manifests there are in a store, or in a file of any format, at most: by the marks of their boxes."""
+    return sum(data.count(kind + _C2PA_TYPE) for kind in _MANIFEST_TYPES)
+
+
+def part_of_store(store: bytes, labels: Sequence[str]) -> bytes:
+    """A store with these manifests of another one, byte for byte; the last of them speaks for it.
+
+    Raises:
+        EncodingError: one is missing or stands there twice.
+    """
+    parts = list(_boxes(_payload(store)))
+    if not parts or parts[0][0] != b"jumd":
+        raise EncodingError("manifest: the store has no description")
+    manifests = [(_label(body), body) for kind, body in parts if kind == b"jumb"]
+    chosen: list[bytes] = []
+    for label in labels:
+        found = [body for name, body in manifests if name == label]
+        if len(found) != 1:
+            raise EncodingError(f"manifest: must have one box {label[:80]!r}, it has {len(found)}")
+        chosen.append(_box(b"jumb", found[0]))
+    return _box(b"jumb", _box(b"jumd", parts[0][1]) + b"".join(chosen))
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return (len(body) + 8).to_bytes(4, "big") + kind + body
+
+
+def _certificate_of(box: bytes) -> bytes:
     claims = [body for label, body in _superboxes(box) if label in ("c2pa.claim.v2", "c2pa.claim")]
     if len(claims) != 1:
         raise EncodingError("manifest: must have one claim")

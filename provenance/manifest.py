@@ -22,7 +22,8 @@ from provenance.assertion import Assertion, format_assertion, parse_assertion
 from provenance.chunks import MAX_FILE_BYTES, embedded_store
 from provenance.container import LATENT_TITLE, Container, Ingredient, Signer, active_label, describe, latent_uri
 from provenance.errors import InvalidError, LimitError, UsageError
-from provenance.jumbf import signing_certificate
+from provenance.ingredient import OUTSIDE_TITLE, WORK_TITLE, Nested, data_uris
+from provenance.jumbf import MAX_MANIFESTS, count_manifests, signing_certificate, signing_certificates
 from provenance.plainwords import explain_damage
 
 __all__ = [
@@ -43,6 +44,9 @@ MAX_LATENT_BYTES = 16 * 2**20
 
 MAX_STORE_BYTES = 8 * 2**20
 """Largest manifest store. Reading one takes some 40 times its size in memory; ours, with all in it, has 20 KB."""
+
+MAX_NESTED_BYTES = 64 * 2**20
+"""All latents of all works in one store together; they may be compressed twice over."""
 
 MAX_UNKNOWN_BYTES = 64 * 2**20
 """Largest file of a format, or in a state, in which we cannot find the store ourselves before it is read."""
@@ -87,6 +91,8 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     jumbf = embedded_store(data, media_type)
     if len(data if jumbf is None else jumbf) > (MAX_UNKNOWN_BYTES if jumbf is None else MAX_STORE_BYTES):
         raise LimitError(f"manifest: a store beyond {MAX_STORE_BYTES} bytes is not read")
+    if count_manifests(data if jumbf is None else jumbf) > MAX_MANIFESTS:
+        raise LimitError(f"manifest: a store of more than {MAX_MANIFESTS} manifests is not read")
     context = _context(os.getpid(), anchors_pem)
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)
@@ -95,13 +101,14 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
         with reader:
             store = json.loads(reader.json())
             latent = _read_latent(reader, store)
+            nested = _read_nested(reader, store, jumbf)
     except InvalidError:
         raise
     except Exception as error:  # c2pa-python raises C2paError, and what its ctypes layer happens to raise
         if str(error).startswith("Remote"):
             return None  # the file only names a URL: nothing is embedded, and we do not fetch
         raise InvalidError(explain_damage(_short(error))) from error
-    return describe(store, latent, _certificate(jumbf, active_label(store)))
+    return describe(store, latent, _certificate(jumbf, active_label(store)), nested)
 
 
 @lru_cache(maxsize=8)
@@ -123,6 +130,27 @@ def _read_latent(reader: Any, store: object) -> bytes | None:
     if out.tell() > MAX_LATENT_BYTES:
         raise LimitError(f"manifest: the stored latent is larger than the limit of {MAX_LATENT_BYTES} bytes")
     return out.getvalue()
+
+
+def _read_nested(reader: Any, store: dict[str, Any], jumbf: bytes | None) -> Nested:
+    """Data of ours and certificates in the manifests below the active one; nothing where there are none."""
+    active = active_label(store)
+    if len(store.get("manifests") or ()) <= 1 and not any(
+        data_uris(store.get("manifests"), active)[title] for title in (OUTSIDE_TITLE, WORK_TITLE)
+    ):
+        return Nested()
+    data, total = dict[str, bytes](), 0
+    for uri in (uri for uris in data_uris(store.get("manifests"), active).values() for uri in uris):
+        out = io.BytesIO()
+        reader.resource_to_stream(uri, out)
+        total += out.tell()
+        if out.tell() > MAX_LATENT_BYTES or total > MAX_NESTED_BYTES:
+            raise LimitError(f"manifest: the works in it store more than {MAX_NESTED_BYTES} bytes of latents")
+        data[uri] = out.getvalue()
+    try:
+        return Nested(data, {} if jumbf is None else signing_certificates(jumbf))
+    except InvalidError:
+        return Nested(data)
 
 
 def _certificate(jumbf: bytes | None, label: str) -> bytes | None:

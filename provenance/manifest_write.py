@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,15 +24,17 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from provenance import __version__
 from provenance.assertion import LABEL, Assertion, format_assertion
 from provenance.canonicalfile import media_type_of
-from provenance.container import LATENT_TITLE
+from provenance.chunks import embedded_store
 from provenance.credentials import Credentials, signing_algorithm
-from provenance.errors import EnvironmentFault, SeedproofError, UsageError
-from provenance.manifest import MAX_LATENT_BYTES, settings
+from provenance.errors import EnvironmentFault, LimitError, SeedproofError, UsageError
+from provenance.ingredient import LATENT_TITLE, OUTSIDE_TITLE, WORK_TITLE
+from provenance.jumbf import MAX_MANIFESTS, count_manifests
+from provenance.manifest import MAX_LATENT_BYTES, MAX_STORE_BYTES, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_TITLE", "TERMS", "sign_picture"]
+__all__ = ["MAX_TITLE", "TERMS", "Parent", "Remix", "sign_picture"]
 
 MAX_TITLE = 1_000
 """Longest title of a manifest, in characters."""
@@ -39,7 +42,8 @@ MAX_TITLE = 1_000
 TERMS = ("allowed", "notAllowed", "constrained")
 """What a cawg.training-mining entry may say (CAWG training and data mining assertion 1.1)."""
 
-_CREATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _LATENT_FORMAT = "application/octet-stream"
 _MEDIA_TYPES = ("image/png", "image/webp")
 _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -47,6 +51,41 @@ _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
+
+
+@dataclass(frozen=True)
+class Parent:
+    """One work that a picture was made from, as the manifest carries it: one of ``file``, ``store`` and ``work``.
+
+    Attributes:
+        title: shown by viewers.
+        media_type: of the parent's file.
+        file: the whole file, which c2pa-rs validates while it is taken in.
+        store: its manifest store alone, when it was taken in before, with what was found then (``results``).
+        work: log entry, recipe and latent of a parent that came without a file (``provenance.bundle``).
+    """
+
+    title: str
+    media_type: str
+    file: bytes | None = None
+    store: bytes | None = None
+    results: Mapping[str, Any] | None = None
+    work: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Remix:
+    """What a manifest says about how a derived picture was made.
+
+    Attributes:
+        description: the operation in words, for viewers.
+        parents: the first was opened and edited, the others were placed into it.
+        outside: stored latents of outside pictures.
+    """
+
+    description: str
+    parents: tuple[Parent, ...]
+    outside: tuple[bytes, ...] = ()
 
 
 def sign_picture(
@@ -59,19 +98,24 @@ def sign_picture(
     title: str,
     training_mining: Mapping[str, str],
     tsa_url: str | None = None,
+    remix: Remix | None = None,
 ) -> bytes:
     """The file with its manifest, whole. ``training_mining`` maps cawg.training-mining entries to one of TERMS.
 
+    With ``remix`` the picture was edited from its parents, whose manifests come along; without it was created.
+
     Raises:
         UsageError: not a PNG or WebP, a bad title, entry or URL, or a certificate that C2PA does not accept.
-        LimitError, EncodingError: a part of the assertion is beyond its limit.
+        LimitError, EncodingError: a part of the assertion is beyond its limit, or the ancestors' manifests together.
         EnvironmentFault: the key could not sign, the timestamp authority did not answer, or c2pa-rs failed.
     """
     if media_type not in _MEDIA_TYPES or media_type_of(image) != media_type:
         raise UsageError(f"only PNG and WebP are signed, not {media_type_of(image) or 'this'} as {media_type}")
+    if remix is not None and not remix.parents:
+        raise UsageError("a derived picture is signed with the works that it was made from")
     if not 1 <= len(latent) <= MAX_LATENT_BYTES:
         raise UsageError(f"latent: must have 1 to {MAX_LATENT_BYTES} bytes, it has {len(latent)}")
-    manifest = _manifest(assertion, title, training_mining)
+    manifest = _manifest(assertion, title, training_mining, remix)
     context = _context(os.getpid(), _host(tsa_url))
     trouble: list[Exception] = []
     out = io.BytesIO()
@@ -81,22 +125,38 @@ def sign_picture(
             c2pa.Builder(manifest, context=context) as builder,
         ):
             builder.add_resource(LATENT_TITLE, io.BytesIO(latent))
+            _add_parents(builder, remix)
             builder.sign(signer, media_type, io.BytesIO(image), out)
     except SeedproofError:
         raise
     except Exception as error:  # c2pa-python raises C2paError, and what its ctypes layer happens to raise
         raise _explain(trouble[0] if trouble else error, tsa_url, in_callback=bool(trouble)) from error
+    if remix is not None:
+        _check_size(out.getvalue(), media_type)
     return out.getvalue()
 
 
-def _manifest(assertion: Assertion, title: str, training_mining: Mapping[str, str]) -> dict[str, Any]:
+def _check_size(signed: bytes, media_type: str) -> None:
+    """A lineage grows with every generation: what no verifier would read is not written."""
+    store = embedded_store(signed, media_type) or b""
+    if len(store) > MAX_STORE_BYTES or count_manifests(store) > MAX_MANIFESTS:
+        raise LimitError(
+            f"the manifests of all ancestors have {len(store)} bytes in {count_manifests(store)} parts, more than is "
+            f"read ({MAX_STORE_BYTES} bytes, {MAX_MANIFESTS} parts); remix from an earlier work"
+        )
+
+
+def _manifest(
+    assertion: Assertion, title: str, training_mining: Mapping[str, str], remix: Remix | None
+) -> dict[str, Any]:
     if not 1 <= len(title) <= MAX_TITLE:
         raise UsageError(f"title: must have 1 to {MAX_TITLE} characters")
     for entry, use in training_mining.items():
         if use not in TERMS:
             raise UsageError(f"training terms: {entry} must be one of {', '.join(TERMS)}")
+    actions = [{"action": "c2pa.created", "digitalSourceType": _MADE}] if remix is None else _edited(remix)
     statements: list[tuple[str, Any]] = [
-        ("c2pa.actions.v2", {"actions": [{"action": "c2pa.created", "digitalSourceType": _CREATED}]}),
+        ("c2pa.actions.v2", {"actions": actions}),
         (LABEL, format_assertion(assertion)),
     ]
     if training_mining:
@@ -106,15 +166,77 @@ def _manifest(assertion: Assertion, title: str, training_mining: Mapping[str, st
         "claim_generator_info": [{"name": "seedproof", "version": __version__}],
         "title": title,
         "assertions": [{"label": label, "created": True, "data": data} for label, data in statements],
-        "ingredients": [
-            {
-                "title": LATENT_TITLE,
-                "format": _LATENT_FORMAT,
-                "relationship": "inputTo",
-                "data": {"format": _LATENT_FORMAT, "identifier": LATENT_TITLE},
-            }
-        ],
+        "ingredients": [_data(LATENT_TITLE, LATENT_TITLE), *_carried(remix)],
     }
+
+
+def _data(title: str, identifier: str) -> dict[str, Any]:
+    """An ingredient that is data of ours, to be added as the resource ``identifier``."""
+    return {
+        "title": title,
+        "format": _LATENT_FORMAT,
+        "relationship": "inputTo",
+        "data": {"format": _LATENT_FORMAT, "identifier": identifier},
+    }
+
+
+def _edited(remix: Remix) -> list[dict[str, Any]]:
+    """Actions of a derived picture (C2PA 2.x, section 18.15.4): its first parent was opened, the others were placed."""
+    outside = bool(remix.outside)
+    edited = {"action": "c2pa.edited", "digitalSourceType": _COMPOSITE if outside else _MADE}
+    actions: list[dict[str, Any]] = [
+        {"action": "c2pa.opened" if place == 0 else "c2pa.placed", "parameters": {"ingredientIds": [_label(place)]}}
+        for place in range(len(remix.parents))
+    ]
+    actions.insert(1, {**edited, "description": remix.description})
+    return actions
+
+
+def _label(place: int) -> str:
+    return f"seedproof-parent-{place}"
+
+
+def _carried(remix: Remix | None) -> list[dict[str, Any]]:
+    """Ingredients that stand in the definition: all but those that are taken in from a file."""
+    if remix is None:
+        return []
+    entries: list[dict[str, Any]] = [
+        _data(OUTSIDE_TITLE, f"{OUTSIDE_TITLE}-{place}") for place in range(len(remix.outside))
+    ]
+    for place, parent in enumerate(remix.parents):
+        if parent.work is not None:
+            entries.append(_data(WORK_TITLE, f"{WORK_TITLE}-{place}") | _relation(place))
+        elif parent.store is not None:
+            entries.append(
+                {
+                    "title": parent.title,
+                    "format": parent.media_type,
+                    "manifest_data": {"format": "application/c2pa", "identifier": f"store-{place}"},
+                    **({} if parent.results is None else {"validation_results": dict(parent.results)}),
+                    **_relation(place),
+                }
+            )
+    return entries
+
+
+def _relation(place: int) -> dict[str, Any]:
+    label = _label(place)
+    return {"relationship": "componentOf" if place else "parentOf", "label": label, "instance_id": label}
+
+
+def _add_parents(builder: Any, remix: Remix | None) -> None:
+    if remix is None:
+        return
+    for place, latent in enumerate(remix.outside):
+        builder.add_resource(f"{OUTSIDE_TITLE}-{place}", io.BytesIO(latent))
+    for place, parent in enumerate(remix.parents):
+        if parent.work is not None:
+            builder.add_resource(f"{WORK_TITLE}-{place}", io.BytesIO(parent.work))
+        elif parent.store is not None:
+            builder.add_resource(f"store-{place}", io.BytesIO(parent.store))
+        else:
+            entry = {"title": parent.title, **_relation(place)}
+            builder.add_ingredient(entry, parent.media_type, io.BytesIO(parent.file or b""))
 
 
 @lru_cache(maxsize=8)

@@ -15,8 +15,8 @@ ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
     authoring inspection claimed
     verify sidecar stray standing rivals history attested integrity link plugins ports policy
-    manifest_write manifest container assertion jumbf cbor
-    timeevidence receipt timestamp cosignature checkpoint note notekey notation tiles merkle
+    manifest_write manifest container ingredient assertion jumbf cbor
+    timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration
     ownership entry grant offer followup followup_body
     recipe operation setup claim challenge
