@@ -122,35 +122,43 @@ def restore(file: Path | None, location: str, key_file: Path | None, tiles: str 
 @click.command("rotate-key", epilog="Example: seedproof ledger rotate-key --database gallery.db")
 @_DATABASE
 @_KEY
-@click.option("--retire", is_flag=True, help="Destroy the secrets of the older keys; do it when clients know the new.")
+@click.option("--retire", is_flag=True, help="Destroy the secrets of the older keys, some weeks after the new came.")
 @_JSON
 def rotate_key(location: str | None, key_file: Path | None, retire: bool, as_json: bool) -> None:
     """Give the log new signing keys beside the old ones, or (--retire) end the old ones.
 
-    First add: from its next start the service signs with all keys, and clients learn the new verifier keys. Later
-    retire: the old verifier keys stay, so that what they signed can be checked.
+    First add: from its next start the service signs with all keys. The old ones have signed that the new ones may,
+    which is kept in KEYFILE.successions and served: clients who know an old key learn the new ones by themselves, at
+    their next contact; policies are changed by their owners. Later retire: the service signs with the new keys alone,
+    and clients forget the old ones. Old verifier keys stay in the key file, so that what they signed can be checked.
     """
-    from ledger import keys
+    from ledger import keychange, keys
     from ledger.log import open_log
 
     place = _place(location)
-    open_log(place, key_file=key_file).close()  # the keys are this log's, and it holds
+    log = open_log(place, key_file=key_file)  # the keys are this log's, and it holds
+    size = log.head().size
+    log.close()
     path = key_file or keys.key_path(Path(place.removeprefix("sqlite:///")).expanduser().absolute())
+    before = keys.load_verifiers(path)
     if retire:
-        leaving = keys.retire_keys(path)
+        leaving = keychange.retire_keys(path, size=size)
         log = open_log(place, key_file=path)
         log.sign_again()
         log.close()
         changed = [key.format() for key in leaving]
     else:
         served = len({signer.kind for signer in keys.load_keys(path)}) > 1
-        changed = [signer.verifier_key.format() for signer in keys.add_keys(path, post_quantum=served)]
+        added = [signer.verifier_key for signer in keychange.add_keys(path, size=size, post_quantum=served)]
+        keys.remember_successors(before, added)
+        changed = [key.format() for key in added]
     if as_json:
         write_json({"version": 1, "key_file": str(path), "retired" if retire else "added": changed})
         return
     for line in changed:
         click.echo(line)
     note(f"{path}: {len(changed)} keys {'retired' if retire else 'added'}; start the service again to use it")
+    note(f"copy {keychange.succession_path(path)} to every host that serves this log, and publish the verifier keys")
 
 
 def _place(location: str | None) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from ledger import wire
 from ledger.apikey import api_key
-from ledger.pins import MAX_KEYS_BYTES, read_offered, trusted_keys
+from ledger.pins import MAX_KEYS_BYTES, read_chain, read_offered, trusted_keys
 from ledger.refusal import raise_for
 from ledger.tiled import LOG_PREFIX, TiledLog
 from ledger.transport import Transport
@@ -23,6 +23,7 @@ from provenance.entry import ATTESTATION, parse_any
 from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.ports import LoggedEntry
 from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
+from provenance.succession import MAX_SUCCESSIONS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from provenance.entry import AnyEntry
     from provenance.note import VerifierKey
     from provenance.ports import About
+    from provenance.receipt import Receipt
+    from provenance.succession import Succession
 
 __all__ = ["MAX_RESULTS", "RemoteLedger", "open_ledger"]
 
@@ -52,15 +55,23 @@ def open_ledger(location: str, *, create: bool = False) -> RemoteLedger:  # noqa
     """
     transport = Transport(location)
     try:
-        answer = transport.request("GET", LOG_PREFIX + "vkey", limit=MAX_KEYS_BYTES)
-        if answer.status != _OK:
-            raise LedgerFault(
-                f"ledger {transport.base}: is no ledger of seedproof (status {answer.status} for its key)"
-            )
-        return RemoteLedger(transport, trusted_keys(transport.base, read_offered(answer.body)))
+        return RemoteLedger(transport, _keys_of(transport))
     except BaseException:
         transport.close()
         raise
+
+
+def _keys_of(transport: Transport) -> tuple[VerifierKey, ...]:
+    """The keys that are to be believed at this address now."""
+    answer = transport.request("GET", LOG_PREFIX + "vkey", limit=MAX_KEYS_BYTES)
+    if answer.status != _OK:
+        raise LedgerFault(f"ledger {transport.base}: is no ledger of seedproof (status {answer.status} for its key)")
+
+    def chain() -> Sequence[Succession]:
+        shown = transport.request("GET", LOG_PREFIX + "keys", limit=MAX_SUCCESSIONS_BYTES)
+        return read_chain(transport.base, shown.body) if shown.status == _OK else ()
+
+    return trusted_keys(transport.base, read_offered(answer.body), chain)
 
 
 class RemoteLedger:
@@ -68,7 +79,7 @@ class RemoteLedger:
 
     def __init__(self, transport: Transport, keys: Sequence[VerifierKey]) -> None:
         self._transport = transport
-        self._tiled = TiledLog(transport, keys)
+        self._tiled = TiledLog(transport, keys, lambda: _keys_of(transport))
         self._newest: Checkpoint | None = None
         self._entries: OrderedDict[int, bytes] = OrderedDict()
 
@@ -134,7 +145,7 @@ class RemoteLedger:
             entry = self._entries.get(index)
             if entry is None:
                 entry = self._tiled.entry(index, self._covering(index))
-            if receipt.index != index or not check_receipt(receipt, entry, self._tiled.keys).known:
+            if receipt.index != index or not self._is_own(receipt, entry):
                 raise ForgedError(f"the receipt for entry {index} is about another entry, or another log's")
         return answer.body
 
@@ -223,6 +234,14 @@ class RemoteLedger:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     # --- what every answer goes through -----------------------------------------------------------------------------
+
+    def _is_own(self, receipt: Receipt, entry: bytes) -> bool:
+        try:
+            return check_receipt(receipt, entry, self._tiled.keys).known
+        except ForgedError:  # the log may have changed its keys since they were learned
+            if not self._tiled.learn():
+                raise
+            return check_receipt(receipt, entry, self._tiled.keys).known
 
     def _pages(
         self, path: str, query: dict[str, str], after: int, matches: Callable[[AnyEntry], bool]

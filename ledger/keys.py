@@ -1,8 +1,8 @@
 """A log's own keys: a file of mode 0600, by default ``<database>.key`` beside a SQLite database.
 
 Each line is a key in the form of :mod:`provenance.notekey`. All private ones sign, in their order: a log that serves
-others has an ML-DSA-44 key beside its Ed25519 key, and one that changes its keys has the old and the new ones for a
-while (:func:`add_keys`). Of keys that are retired only the verifier keys stay (:func:`retire_keys`), so that what they
+others has an ML-DSA-44 key beside its Ed25519 key, and one that changes its keys (:mod:`ledger.keychange`) has the old
+and the new ones for a while, newest first. Of keys that are retired only the verifier keys stay, so that what they
 signed can still be checked. A process that never writes needs no secret: its file may hold verifier keys alone.
 
 New keys first stand in ``<key file>.new``. They are put in place only after the database that they signed is durable:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "add_keys",
+    "MAX_KEYS",
     "check_origin",
     "format_keys",
     "key_path",
@@ -36,13 +36,15 @@ __all__ = [
     "load_verifiers",
     "make_pending_keys",
     "remember_own_log",
-    "retire_keys",
+    "remember_successors",
     "settle_keys",
 ]
 
 _MAX_KEY_BYTES = 32_768
 _MAX_OWN_LOGS_BYTES = 2**20
-_MAX_KEYS = 16
+MAX_KEYS = 16
+"""In one key file, retired ones among them: a checkpoint carries at most 16 signatures."""
+
 _PRIVATE = "PRIVATE+KEY+"
 
 
@@ -103,35 +105,6 @@ def make_pending_keys(path: Path, origin: str | None = None, *, post_quantum: bo
     return signers
 
 
-def add_keys(path: Path, *, post_quantum: bool) -> tuple[NoteSigner, ...]:
-    """Put new keys before those that sign; from now on all of them do, and clients may learn the new ones.
-
-    Raises:
-        LedgerFault: the file is damaged, or cannot be written.
-    """
-    present = load_keys(path)
-    fresh = new_signer(present[0].name), *([new_signer(present[0].name, KeyType.MLDSA44)] if post_quantum else [])
-    _write_keys(path, (*fresh, *present), _retired(path))
-    return fresh
-
-
-def retire_keys(path: Path) -> tuple[VerifierKey, ...]:
-    """Destroy the secrets of all keys but the newest of each kind; their verifier keys stay in the file.
-
-    Raises:
-        LedgerFault: there is only one set of keys, or the file is damaged or cannot be written.
-    """
-    staying: dict[KeyType, NoteSigner] = {}
-    signers = load_keys(path)
-    for signer in signers:
-        staying.setdefault(signer.kind, signer)
-    leaving = [signer.verifier_key for signer in signers if signer not in staying.values()]
-    if not leaving:
-        raise LedgerFault(f"the ledger's key {path} has no older keys to retire; add new ones first")
-    _write_keys(path, tuple(staying.values()), (*leaving, *_retired(path)))
-    return tuple(leaving)
-
-
 def settle_keys(path: Path, origin: str) -> tuple[NoteSigner, ...]:
     """The keys of the log ``origin``, whose database is durable; pending keys of this log are put in their place.
 
@@ -162,6 +135,26 @@ def format_keys(signers: Sequence[NoteSigner]) -> bytes:
     return "".join(f"{signer.format()}\n" for signer in signers).encode()
 
 
+def remember_successors(known: Sequence[VerifierKey], added: Sequence[VerifierKey]) -> None:
+    """Where the user's own logs name a log by one of its ``known`` keys, name its new keys as well.
+
+    Else what the new ones sign alone would read as a forgery by his own policy.
+
+    Raises:
+        LedgerFault: the list cannot be read or written.
+    """
+    path = find_home().own_logs
+    if not path.exists():
+        return
+    try:
+        lines = read_bounded(path, "own logs", limit=_MAX_OWN_LOGS_BYTES).decode().split("\n")
+    except (OSError, UsageError, InvalidError, UnicodeDecodeError) as error:
+        raise LedgerFault(f"cannot read {path}: {error}") from error
+    if any(key.format() in lines for key in known):
+        for key in added:
+            remember_own_log(key)
+
+
 def remember_own_log(key: VerifierKey) -> None:
     """Add the key to the user's own logs, which his policy trusts as "self-run"; nothing happens when it is there.
 
@@ -188,23 +181,6 @@ def remember_own_log(key: VerifierKey) -> None:
         raise LedgerFault(f"cannot add the ledger to {home.own_logs}: {error}") from error
 
 
-def _retired(path: Path) -> tuple[VerifierKey, ...]:
-    signing = [signer.verifier_key for signer in load_keys(path)]
-    return tuple(key for key in load_verifiers(path) if key not in signing)
-
-
-def _write_keys(path: Path, signers: Sequence[NoteSigner], retired: Sequence[VerifierKey]) -> None:
-    lines = "".join(f"{key.format()}\n" for key in retired)
-    if len(signers) + len(retired) > _MAX_KEYS:
-        raise LedgerFault(
-            f"the ledger's key {path} would have more than {_MAX_KEYS} keys; remove the oldest retired one"
-        )
-    try:
-        write_atomic(path, format_keys(signers) + lines.encode(), mode=0o600)
-    except OutputError as error:
-        raise LedgerFault(f"cannot write the ledger's key: {error}") from error
-
-
 def _pending(path: Path) -> Path:
     return path.with_name(path.name + ".new")
 
@@ -212,8 +188,8 @@ def _pending(path: Path) -> Path:
 def _lines(path: Path) -> list[str]:
     text = read_bounded(path, "ledger key", limit=_MAX_KEY_BYTES).decode("ascii")
     lines = text.removesuffix("\n").split("\n")
-    if len(lines) > _MAX_KEYS:
-        raise LedgerFault(f"the ledger's key {path} has more than {_MAX_KEYS} lines")
+    if len(lines) > MAX_KEYS:
+        raise LedgerFault(f"the ledger's key {path} has more than {MAX_KEYS} lines")
     return lines
 
 

@@ -21,6 +21,7 @@ from ledger import keys
 from ledger.admission import Prepared, prepare
 from ledger.database import is_current, is_known, migrate, open_engine, reading, resolve, writing
 from ledger.evidence import StampRow
+from ledger.keychange import load_successions
 from ledger.lookup import MAX_RESULTS
 from ledger.newest import newest_path, read_newest
 from ledger.opened import Log
@@ -133,7 +134,9 @@ def _settle(place: Place, engine: Engine, key_file: Path, origin: str, tiles: st
     with reading(engine) as connection:
         state = current_state(connection, verifiers, None)
         check_stored(connection, state, StoredTree(connection, state.edge, cache), seen, shown)
-    log = Log(place, engine, verifiers, signers, store, newest, state, cache)
+    log = Log(place, engine, verifiers, signers, store, newest, state, cache, load_successions(key_file, origin))
+    if log.needs_signing:
+        log.sign_again()
     if store is not None and not read_only:
         log.publish_from(shown.size if shown else 0)
     return log

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from provenance.checkpoint import open_checkpoint, parse_checkpoint
 from provenance.errors import InvalidError, LedgerFault, SeedproofError
 from provenance.files import read_bounded
-from provenance.note import MAX_NOTE_BYTES
+from provenance.note import MAX_NOTE_BYTES, split_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +95,8 @@ def check_not_older(seen: Checkpoint | None, tree: StoredTree, size: int, who: s
 def supersedes(note: bytes, present: bytes | None) -> bool:
     """Whether a checkpoint may take the place of the present one; one that cannot be read is none.
 
+    Of one tree the one with more cosignatures stays, unless the log has changed its keys: then the new ones must show.
+
     Raises:
         LedgerFault: both are of one size and not of one tree, or of two logs.
     """
@@ -109,4 +111,12 @@ def supersedes(note: bytes, present: bytes | None) -> bool:
         raise LedgerFault(
             "ledger: the tile store shows another log, or another tree of this size; nothing was published"
         )
-    return old.size < new.size or (old.size == new.size and len(present) < len(note))
+    if old.size != new.size:
+        return old.size < new.size
+    return not _own_lines(note) <= _own_lines(present) or len(present) < len(note)
+
+
+def _own_lines(note: bytes) -> set[bytes]:
+    """Ids of the keys under the log's own name that signed."""
+    text, lines = split_note(note)
+    return {line.key_id for line in lines if line.name == text.split("\n", 1)[0]}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from ledger import evidence, publication
-from ledger.database import writing
+from ledger.database import stored_data, writing
+from ledger.keychange import retired_at
 from ledger.newest import check_not_older, remember_newest
 from ledger.reader import Reader
+from ledger.receipts import ReceiptMaker
 from ledger.recovery import read_shown
 from ledger.sequencer import State, TreeHead, append, current_state, sign_head
 from ledger.tree import StoredTree
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.merkle import EMPTY_ROOT
+from provenance.succession import format_successions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from ledger.tilestore import TileStore
     from ledger.tree import TileCache
     from provenance.checkpoint import Checkpoint, NoteSigner, VerifierKey
+    from provenance.succession import Succession
 
 __all__ = ["Log"]
 
@@ -48,11 +53,49 @@ class Log(Reader):
         newest: Path,
         state: State,
         cache: TileCache,
+        successions: Sequence[Succession] = (),
     ) -> None:
         super().__init__(place, engine, keys, store, state, cache)
         self._signers = tuple(signers)
+        self._receipts = ReceiptMaker(keys, signers)
+        self._successions = tuple(successions)
         self._newest = newest
         self._appending, self._publishing = Lock(), Lock()
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """A line for each key that signs now, newest first: a process without secrets sees it at the head."""
+        if self._signers:
+            return tuple(signer.verifier_key.format() for signer in self._signers)
+        with stored_data():
+            signed_by = open_checkpoint(self._state.head.note, self._keys).signed_by
+        return tuple(key.format() for key in self._keys if key in signed_by)
+
+    @property
+    def retired_keys(self) -> dict[str, int | None]:
+        """A line for each key that does not sign any more -> how many leaves there were then, if that is known."""
+        present = self.signing_keys
+        return {key.format(): retired_at(self._successions, key) for key in self._keys if key.format() not in present}
+
+    @property
+    def successions(self) -> bytes:
+        """What was announced when the keys changed, as it is served (``provenance.succession``)."""
+        return format_successions([item.note for item in self._successions])
+
+    @property
+    def needs_signing(self) -> bool:
+        """Whether the head lacks the signature of a present key, after keys were added or retired."""
+        present = {signer.verifier_key for signer in self._signers}
+        with stored_data():
+            return not present.issubset(open_checkpoint(self._state.head.note, self._keys).signed_by)
+
+    def stamps(self, size: int) -> list[evidence.StampRow]:
+        """The tokens over the checkpoint of exactly this size, which the present keys sign."""
+        with self._reading() as (connection, state):
+            rows = evidence.stamps_of(connection, size)
+            tree = StoredTree(connection, state.edge, self._cache)
+            tokens = [row.token for row in rows]
+            return [replace(row, note=self._receipts.signed_now(tree, state.head, row.note, tokens)) for row in rows]
 
     def submit_batch(self, batch: Sequence[Prepared]) -> list[Accepted | InvalidError]:
         """Append entries in their order, in one transaction; all that is accepted is durable when this returns.
@@ -89,7 +132,7 @@ class Log(Reader):
         return self._publish(size, None)
 
     def sign_again(self) -> TreeHead:
-        """Sign the head as it is with the present keys, after some were retired."""
+        """Sign the head as it is with the present keys, after some were added or retired."""
         self._refuse_fork()
         with self._appending:
             known = self._state

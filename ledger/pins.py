@@ -1,28 +1,35 @@
 """Which keys a service's log may sign with: those of the policy, else those that it had when it was first met.
 
 A service that no policy names is believed at first, and its keys are written into ``known-logs.txt``, a line ``address
-verifier-key`` for each. From then on it must be that log: another key under the same address is a fault and never
-taken over, since it may be another log, shown to this user alone. Nor is the name of a log that the user knows from a
-policy or from another address, under a key that is not that log's. Verification knows such a log by its key, and takes
-its word about no time (``provenance.policy.load_policy``).
+verifier-key`` for each, newest first. From then on it must be that log: another key under the same address is a fault
+and never taken over, since it may be another log, shown to this user alone, unless the newest known keys have signed
+that it succeeds them (``provenance.succession``): then the lines are replaced, and one line on stderr says so. Nor is
+the name of a log that the user knows from a policy or from another address, under a key that is not that log's. What a
+policy names is changed by its owner alone. Verification knows a log that was met by its key, and takes its word about
+no time (``provenance.policy.load_policy``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provenance.errors import InvalidError, LedgerFault, OutputError, UsageError
+from provenance.errors import InvalidError, LedgerFault, OutputError, UnsupportedVersionError, UsageError
 from provenance.files import read_bounded, write_atomic
 from provenance.home import find_home
 from provenance.note import VerifierKey
 from provenance.notekey import KeyType
 from provenance.policy import load_policy
+from provenance.succession import follow, parse_successions
 from provenance.terminal import note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_KEYS_BYTES", "read_offered", "trusted_keys"]
+    from provenance.succession import Succession
+
+    Chain = Callable[[], Sequence[Succession]]
+
+__all__ = ["MAX_KEYS_BYTES", "read_chain", "read_offered", "trusted_keys"]
 
 MAX_KEYS_BYTES = 65_536
 """Of a service's list of keys; one of ML-DSA-44 has 1.8 KB as text."""
@@ -50,52 +57,122 @@ def read_offered(data: bytes) -> list[VerifierKey]:
     return keys
 
 
-def trusted_keys(address: str, offered: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
-    """Those keys that checkpoints from this address must be signed by one of.
+def read_chain(address: str, data: bytes) -> tuple[Succession, ...]:
+    """What a service shows as the successions of its log's keys; nothing of it is believed yet.
+
+    Raises:
+        LedgerFault: it is not in order, or from a newer program.
+    """
+    try:
+        return parse_successions(data)
+    except (InvalidError, UnsupportedVersionError) as error:
+        raise LedgerFault(f"ledger {address}: what it says about its change of keys does not hold: {error}") from error
+
+
+def trusted_keys(address: str, offered: Sequence[VerifierKey], chain: Chain = tuple) -> tuple[VerifierKey, ...]:
+    """Those keys that checkpoints from this address must be signed by one of, newest first.
+
+    ``chain`` gives the successions that the service shows; it is called only where its keys are not those known.
 
     Raises:
         LedgerFault: the log at this address had other keys, or bears the name of another one that is known; or the list
             cannot be read or written.
         UsageError: a policy of the user's cannot be read.
     """
-    known = [trust.key for trust in load_policy(find_home()).logs]
-    if any(key in known for key in offered):
-        return tuple(key for key in known if key.name == offered[0].name)
-    if any(key.name == offered[0].name for key in known):
-        raise LedgerFault(
-            f"ledger {address}: offers another key for {offered[0].name} than the policy has for that log"
-        )
+    named = tuple(trust.key for trust in load_policy(find_home()).logs if trust.key.name == offered[0].name)
+    if named:
+        return _of_policy(address, named, offered, chain)
     pinned = _read(address)
     if not pinned:
-        keys = _introduced(address, offered)
-        _append(address, keys)
+        keys = _introduced(address, offered, chain)
+        _write([*_pinned(), *((address, key) for key in keys)], address)
         note(f"{address}: met for the first time; from now on it must be the log {keys[0].name}")
         return keys
-    if any(key in pinned for key in offered):
-        return tuple(pinned)
+    keys = _followed(address, pinned, offered, chain)
+    if keys != pinned:
+        _replace(pinned, keys)
+        note(f"{address}: {_described(pinned, keys)}; the known keys of {keys[0].name} have signed that")
+    if any(key in keys for key in offered):
+        return keys
     raise LedgerFault(
-        f"ledger {address}: its key has changed; it was {pinned[0].format()[:200]} and is now "
-        f"{offered[0].format()[:200]}. If its operator says why, take the old line out of {find_home().known_logs}"
+        f"ledger {address}: its key has changed, and no known key vouches for the new one; it was "
+        f"{keys[0].format()[:200]} and is now {offered[0].format()[:200]}. Do not rely on this log until its operator "
+        f"has told you why by another way; then take the lines of this address out of {find_home().known_logs}"
     )
 
 
-def _introduced(address: str, offered: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
-    """The keys to believe at first contact: all, but of a log that was met elsewhere those that it had there."""
-    elsewhere = [(place, key) for place, key in _pinned() if key.name == offered[0].name]
-    if not elsewhere:
+def _of_policy(
+    address: str, named: tuple[VerifierKey, ...], offered: Sequence[VerifierKey], chain: Chain
+) -> tuple[VerifierKey, ...]:
+    """The policy's keys for this log. Its owner is told of their successors; nobody else changes what it says."""
+    known = any(key in named for key in offered)
+    newer = [] if set(offered) <= set(named) else _vouched_for(address, named, offered, chain)
+    if newer:
+        keys = " and ".join(key.format() for key in newer)
+        told = (
+            f"the keys of {named[0].name} in your policy vouch for a new one; put it beside them in your policy: {keys}"
+        )
+        if not known:
+            raise LedgerFault(f"ledger {address}: {told}")
+        note(f"{address}: {told}")
+    if known:
+        return named
+    raise LedgerFault(f"ledger {address}: offers another key for {offered[0].name} than the policy has for that log")
+
+
+def _vouched_for(
+    address: str, named: tuple[VerifierKey, ...], offered: Sequence[VerifierKey], chain: Chain
+) -> list[VerifierKey]:
+    """Offered keys that the policy does not name, of kinds that it does, to which one of those it names leads."""
+    kinds = {key.kind for key in named}
+    found = [_followed(address, (key,), offered, chain) for key in named]  # each by itself: a policy has no order
+    return [key for key in offered if key not in named and key.kind in kinds and any(key in keys for keys in found)]
+
+
+def _introduced(address: str, offered: Sequence[VerifierKey], chain: Chain) -> tuple[VerifierKey, ...]:
+    """The keys to believe at first contact: all, but of a log that was met elsewhere those that follow from there."""
+    elsewhere = next(((place, key) for place, key in _pinned() if key.name == offered[0].name), None)
+    if elsewhere is None:
         return tuple(offered)
-    keys = tuple(key for key in offered if any(key == known for _, known in elsewhere))
+    known = _followed(address, _read(elsewhere[0]), offered, chain)
+    keys = tuple(key for key in known if key in offered)
     if not keys:
         raise LedgerFault(
-            f"ledger {address}: calls itself {offered[0].name}, the log that was met at {elsewhere[0][0]} under "
+            f"ledger {address}: calls itself {offered[0].name}, the log that was met at {elsewhere[0]} under "
             "another key; one of the two is not that log. If it is the other one, take its line out of "
             f"{find_home().known_logs}"
         )
     return keys
 
 
-def _read(address: str) -> list[VerifierKey]:
-    return [key for place, key in _pinned() if place == address]
+def _followed(
+    address: str, known: tuple[VerifierKey, ...], offered: Sequence[VerifierKey], chain: Chain
+) -> tuple[VerifierKey, ...]:
+    """What follows from ``known``, which need not be asked for where nothing else is offered."""
+    if set(offered) == set(known):
+        return known
+    try:
+        return follow(known, chain())
+    except InvalidError as error:
+        raise LedgerFault(f"ledger {address}: its change of keys does not hold: {error}") from error
+
+
+def _described(old: Sequence[VerifierKey], new: Sequence[VerifierKey]) -> str:
+    """What changed, as a part of a sentence."""
+    said = (("learned", set(new) - set(old)), ("retired", set(old) - set(new)))
+    return " and ".join(f"{len(keys)} keys {word}" for word, keys in said if keys) or "its keys have another order"
+
+
+def _replace(old: tuple[VerifierKey, ...], new: Sequence[VerifierKey]) -> None:
+    """Put ``new`` in the place of ``old`` at every address that had those."""
+    kept = _pinned()
+    places = [place for place in dict.fromkeys(place for place, _ in kept) if _read(place) == old]
+    rest = [(place, key) for place, key in kept if place not in places]
+    _write([*rest, *((place, key) for place in places for key in new)], places[0])
+
+
+def _read(address: str) -> tuple[VerifierKey, ...]:
+    return tuple(key for place, key in _pinned() if place == address)
 
 
 def _pinned() -> list[tuple[str, VerifierKey]]:
@@ -117,11 +194,11 @@ def _lines() -> list[str]:
         raise LedgerFault(f"cannot read {path}: {error}") from error
 
 
-def _append(address: str, keys: Sequence[VerifierKey]) -> None:
+def _write(lines: Sequence[tuple[str, VerifierKey]], address: str) -> None:
     home = find_home()
-    text = "".join(f"{line}\n" for line in (*_lines(), *(f"{address} {key.format()}" for key in keys)))
+    text = "".join(f"{place} {key.format()}\n" for place, key in lines)
     try:
         home.make(home.config)
         write_atomic(home.known_logs, text.encode(), mode=0o600)
     except OutputError as error:
-        raise LedgerFault(f"cannot remember the key of {address}: {error}") from error
+        raise LedgerFault(f"cannot remember the keys of {address}: {error}") from error

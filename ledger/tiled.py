@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from provenance import merkle
 from provenance.checkpoint import Checkpoint, open_checkpoint
-from provenance.errors import LedgerFault
+from provenance.errors import ForgedError, LedgerFault
 from provenance.note import MAX_NOTE_BYTES
 from provenance.tiles import (
     CHECKPOINT_PATH,
@@ -26,7 +26,7 @@ from provenance.tiles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ledger.transport import Transport
     from provenance.merkle import Nodes
@@ -47,11 +47,20 @@ class MissingTileFault(LedgerFault):
 
 
 class TiledLog:
-    """A served log, read through ``transport``. Its checkpoints must be signed by one of ``keys``."""
+    """A served log, read through ``transport``. Its checkpoints must be signed by one of ``keys``.
 
-    def __init__(self, transport: Transport, keys: Sequence[VerifierKey]) -> None:
+    ``learn`` gives the keys that are known by now: the log may change its keys while somebody watches it.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        keys: Sequence[VerifierKey],
+        learn: Callable[[], Sequence[VerifierKey]] | None = None,
+    ) -> None:
         self._transport = transport
         self._keys = tuple(keys)
+        self._learn = learn
         self._tiles: OrderedDict[Tile, list[bytes]] = OrderedDict()
 
     @property
@@ -78,7 +87,21 @@ class TiledLog:
         data = self._fetch(CHECKPOINT_PATH, MAX_NOTE_BYTES)
         if data is None:
             raise LedgerFault(f"ledger {self.location}: has published no checkpoint yet")
-        return open_checkpoint(data, self._keys)
+        try:
+            return open_checkpoint(data, self._keys)
+        except ForgedError:
+            if not self.learn():
+                raise
+            return open_checkpoint(data, self._keys)
+
+    def learn(self) -> bool:
+        """Whether the log's known keys vouch for others by now, which are those that may sign from here on."""
+        try:
+            keys = self._keys if self._learn is None else tuple(self._learn())
+        except LedgerFault:  # the service says nothing that holds: what is known stays
+            return False
+        changed, self._keys = keys != self._keys, keys
+        return changed
 
     def nodes(self, size: int) -> Nodes:
         """The complete subtrees of the tree of ``size`` leaves, as :mod:`provenance.merkle` wants them; unproved.

@@ -20,13 +20,14 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 async def log_about(request: Request) -> Response:
-    """Name, keys, published size, witnesses and authorities of the log."""
+    """Name, keys and retired keys, published size, witnesses and authorities of the log."""
     service = service_of(request)
     published = await service.proofs.shown()
     cosigned = await service.run(service.log.cosigned)
     about = {
         "origin": service.log.origin,
-        "keys": list(service.log.verifier_keys),
+        "keys": list(service.log.signing_keys),
+        "retired": [{"key": key, "size": size} for key, size in service.log.retired_keys.items()],
         "size": published.size,
         "witnesses": [{"name": name, "size": size} for name, size in sorted(cosigned.items())],
         "authorities": list(service.settings.authorities),

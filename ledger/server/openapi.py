@@ -159,7 +159,18 @@ def _log() -> Json:
         "/log/checkpoint": {
             "get": _operation("getCheckpoint", "The newest checkpoint.", {"200": _plain()}, problems=("not-published",))
         },
-        "/log/vkey": {"get": _operation("getKeys", "The log's verifier keys, one a line.", {"200": _plain()})},
+        "/log/vkey": {
+            "get": _operation(
+                "getKeys", "The verifier keys that sign now, one a line, newest first.", {"200": _plain()}
+            )
+        },
+        "/log/keys": {
+            "get": _operation(
+                "getSuccessions",
+                "What the log's keys signed when they changed: which keys sign from then on.",
+                {"200": _json("Successions")},
+            )
+        },
         "/log/tile/{path}": {
             "get": _operation(
                 "getTile",
@@ -195,10 +206,12 @@ def _schemas() -> Json:
         "Log": _object(
             origin=_TEXT,
             keys={"type": "array", "items": _TEXT, "minItems": 1},
+            retired={"type": "array", "items": _object(key=_TEXT, size={"type": ["integer", "null"]})},
             size=_COUNT,
             witnesses={"type": "array", "items": _object(name=_TEXT, size=_COUNT)},
             authorities={"type": "array", "items": _TEXT},
         ),
+        "Successions": _object(kind={"const": "successions"}, v={"const": 1}, notes={"type": "array", "items": _TEXT}),
         "Health": _object(status={"const": "ok"}, size=_COUNT),
         "Problem": _object(
             type={"enum": [f"urn:seedproof:problem:{name}" for name in PROBLEMS]},

@@ -37,6 +37,7 @@ def routes() -> Sequence[Route]:
         Route("/v1/blobs/{digest}", blobs.get),
         Route("/v1/log", about.log_about),
         Route("/log/vkey", tiles.vkey),
+        Route("/log/keys", tiles.keys),
         Route("/health", about.health),
         Route("/metrics", about.metrics),
         Route("/openapi.json", about.contract),

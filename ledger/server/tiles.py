@@ -18,7 +18,7 @@ from provenance.tiles import FULL_WIDTH, parse_tile_path
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["checkpoint", "tile", "vkey"]
+__all__ = ["checkpoint", "keys", "tile", "vkey"]
 
 _TEXT = "text/plain; charset=utf-8"
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -53,6 +53,11 @@ async def tile(request: Request) -> Response:
 
 
 async def vkey(request: Request) -> Response:
-    """The log's verifier keys, one a line; the first one is its Ed25519 key."""
-    lines = "".join(f"{key}\n" for key in service_of(request).log.verifier_keys)
-    return Response(lines.encode(), 200, {"Cache-Control": "public, max-age=3600"}, _TEXT)
+    """The verifier keys that sign now, one a line, newest first; the first one is an Ed25519 key."""
+    lines = "".join(f"{key}\n" for key in service_of(request).log.signing_keys)
+    return Response(lines.encode(), 200, _FRESH, _TEXT)
+
+
+async def keys(request: Request) -> Response:
+    """What the log has announced, signed by its keys of then, when its keys changed."""
+    return Response(service_of(request).log.successions, 200, _FRESH, "application/json")
