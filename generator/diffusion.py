@@ -15,6 +15,7 @@ import torch
 from generator.guard import Streams, numbered_draws
 from generator.inversion import Backwards
 from generator.loading import downscale_factor, scale_to_decoder
+from generator.remix.capture import capture
 from generator.sizes import LARGEST, PACKED
 from provenance.errors import EnvironmentFault, MissingModelError, SeedproofError, UsageError
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from generator.families import Family
+    from generator.remix.conditioned import Conditioned
 
 __all__ = ["DiffusersPipeline"]
 
@@ -102,6 +104,39 @@ class DiffusersPipeline:
             return torch.as_tensor(self._run(latent, text, negative, steps, guidance, None) / backwards.scale)
         finally:
             self.pipe.scheduler = forward
+
+    @torch.inference_mode()
+    def conditioned(
+        self, shape: tuple[int, int, int], text: str, negative: str, *, steps: int, guidance: float
+    ) -> Conditioned:
+        """What this pipeline tells its denoiser, and the steps that it takes.
+
+        Raises:
+            UsageError: a sampler that remembers, draws or clips cannot be entered midway.
+        """
+        if not self.linear:
+            name = type(self.pipe.scheduler).__name__
+            flow = hasattr(self.pipe.scheduler, "scale_noise")
+            raise UsageError(
+                f"{name} cannot be entered midway, as a remix does; choose --scheduler "
+                + ("flow-euler" if flow else "ddim or euler")
+            )
+        dtype = next(self._denoiser.parameters()).dtype
+        empty = torch.zeros((1, *shape), dtype=dtype, device=self.pipe._execution_device)  # noqa: SLF001
+        height, width = (side * downscale_factor(self.decoder) for side in shape[1:])
+
+        def unpack(packed: torch.Tensor) -> torch.Tensor:
+            found = self.pipe._unpack_latents(packed, height, width, downscale_factor(self.decoder))  # noqa: SLF001
+            return torch.as_tensor(found)
+
+        return capture(
+            lambda: self._run(empty, text, negative, steps, guidance, None),
+            self._denoiser,
+            self.pipe.scheduler,
+            guidance=guidance,
+            pack=self._pack if self.family.packed else None,
+            unpack=unpack if self.family.packed else None,
+        )
 
     @torch.inference_mode()
     def decode(self, latent: torch.Tensor) -> NDArray[np.uint8]:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
+from generator.remix.conditioned import Conditioned
+from generator.remix.schedule import FlowSchedule
 from generator.sampler import invert_flow_euler, sample_flow_euler
 from provenance.errors import InvalidError, MissingModelError, UsageError
 
@@ -61,6 +63,15 @@ class Pipeline(Protocol):
         self, latent: torch.Tensor, text: str, negative: str, *, steps: int, guidance: float
     ) -> torch.Tensor | None:
         """Noise that the sampler leads back to; None for a sampler that has no way back."""
+
+    def conditioned(
+        self, shape: tuple[int, int, int], text: str, negative: str, *, steps: int, guidance: float
+    ) -> Conditioned:
+        """The model with this prompt for latents (1, *shape), to be asked for any sample at any level.
+
+        Raises:
+            UsageError: the sampler cannot be entered midway.
+        """
 
     def decode(self, latent: torch.Tensor) -> NDArray[np.uint8]:
         """Pixels (B, H, W, 3)."""
@@ -123,6 +134,35 @@ class FlowPipeline:
         """Noise (B, C, h, w): the same steps backwards through the same guided field."""
         field = self._field(len(latent), text, negative, guidance)
         return invert_flow_euler(field, latent, self._sigmas(steps))
+
+    @torch.inference_mode()
+    def conditioned(
+        self,
+        shape: tuple[int, int, int],  # noqa: ARG002 - nothing depends on the size
+        text: str,
+        negative: str,
+        *,
+        steps: int,
+        guidance: float,
+    ) -> Conditioned:
+        """The same field as in :meth:`sample`, one step at a time."""
+        prompts = [text] if guidance == 1.0 else [text, negative]
+        states = torch.cat([self._embed(prompt) for prompt in prompts])
+        sigmas = self._sigmas(steps)
+
+        def clock(i: int) -> torch.Tensor:
+            return torch.full((len(prompts),), sigmas[i] * 1000.0, device=states.device, dtype=states.dtype)
+
+        return Conditioned(
+            network=self.unet,
+            schedule=FlowSchedule(sigmas),
+            arguments={"encoder_hidden_states": states},
+            sample="sample",
+            time="timestep",
+            clock=clock,
+            roles=("towards", "away")[: len(prompts)],
+            guidance=guidance,
+        )
 
     @torch.inference_mode()
     def decode(self, latent: torch.Tensor) -> NDArray[np.uint8]:

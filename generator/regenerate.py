@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from generator.adapters import AdapterFile, adapter_file
 from generator.models import HOUSE_MODEL, InstalledModel, open_model, scheduler_of
+from generator.remix.sources import evaluations, why_not_model, why_not_sources
 from generator.schedulers import kind_of
 from generator.setups import setup_of
 from provenance.errors import InvalidError, MissingModelError, UsageError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from generator.runtime import Runtime
+    from provenance.operation import Operation
+    from provenance.ports import Material
     from provenance.recipe import Prompt, Recipe
 
 __all__ = ["DiffusersRegenerator", "open_regenerator"]
@@ -77,9 +80,17 @@ class DiffusersRegenerator:
         picture: NDArray[np.float32] = self._pipeline(recipe).decode_float(latent[None])[0]
         return picture
 
-    def regenerate(self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes]) -> list[NDArray[np.float32]]:
-        """The final latent for each seed, one by one."""
+    def regenerate(
+        self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes], sources: Sequence[Material] = ()
+    ) -> list[NDArray[np.float32]]:
+        """The final latent for each seed, one by one.
+
+        Raises:
+            InvalidError: the sources of a remix do not fit its operation.
+        """
         pipeline = self._pipeline(recipe)
+        if recipe.operation is not None:
+            return [self._remix(recipe, prompt, seed, sources) for seed in seeds]
         made: list[NDArray[np.float32]] = []
         for seed in seeds:
             latents = pipeline.sample(
@@ -93,12 +104,41 @@ class DiffusersRegenerator:
             made.append(latents[0])
         return made
 
-    def invert(self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The initial noise that the sampler's ODE leads back to; None where it cannot be run backwards."""
+    def invert(
+        self, recipe: Recipe, prompt: Prompt, latent: NDArray[np.float32], sources: Sequence[Material] = ()
+    ) -> NDArray[np.float32] | None:
+        """The noise that the sampler's ODE leads back to; None where it cannot be run backwards.
+
+        Raises:
+            InvalidError: the sources of a remix do not fit its operation.
+        """
+        if recipe.operation is not None:
+            _require_sources(recipe, recipe.operation, sources)
+            return self._pipeline(recipe).invert_remix(
+                recipe.operation,
+                sources,
+                prompt,
+                latent,
+                steps=recipe.steps,
+                guidance=float(recipe.guidance),
+                seed=recipe.seed,
+            )
         noise = self._pipeline(recipe).invert(
             latent[None], prompt.text, prompt.negative, steps=recipe.steps, guidance=float(recipe.guidance)
         )
         return None if noise is None else noise[0]
+
+    def _remix(self, recipe: Recipe, prompt: Prompt, seed: bytes, sources: Sequence[Material]) -> NDArray[np.float32]:
+        if recipe.operation is None:
+            raise InvalidError("the recipe is none of a remix")
+        _require_sources(recipe, recipe.operation, sources)
+        pipeline = self._pipeline(recipe)
+        try:
+            return pipeline.remix(
+                recipe.operation, sources, prompt, steps=recipe.steps, guidance=float(recipe.guidance), seed=seed
+            )
+        except UsageError as error:
+            raise InvalidError(f"the recipe's operation cannot be run: {error}") from error
 
     def _why_no_model(self, recipe: Recipe) -> str:
         wanted = recipe.model
@@ -129,13 +169,14 @@ class DiffusersRegenerator:
                     f"this machine has no {kind} {adapter.name!r} with SHA-256 {adapter.digest.hex()[:16]}...; "
                     "name its file with --model"
                 )
-        return None
+        return None if recipe.operation is None else why_not_model(recipe.operation, model, recipe.scheduler)
 
     def _why_too_much(self, recipe: Recipe) -> str | None:
         limit = MAX_NAMED_WORK if recipe.model.digest in self._named else MAX_WORK
-        if recipe.steps > MAX_STEPS or recipe.width * recipe.height * recipe.steps > limit:
+        work = recipe.steps if recipe.operation is None else evaluations(recipe.operation, recipe.steps)
+        if recipe.steps > MAX_STEPS or recipe.width * recipe.height * work > limit:
             size = f"{recipe.width}x{recipe.height}"
-            return f"regenerating {size} in {recipe.steps} steps is more than is done for a stranger"
+            return f"regenerating {size} in {work} steps is more than is done for a stranger"
         if not 0 <= recipe.guidance <= MAX_GUIDANCE:
             return f"guidance {recipe.guidance} is outside of 0 to {MAX_GUIDANCE}"
         return None
@@ -192,6 +233,12 @@ class DiffusersRegenerator:
                 f"the recipe truncates after {recipe.max_tokens} tokens, the model after {pipeline.max_tokens}"
             )
         return pipeline
+
+
+def _require_sources(recipe: Recipe, operation: Operation, sources: Sequence[Material]) -> None:
+    reason = why_not_sources(recipe, operation, tuple(sources))
+    if reason is not None:
+        raise InvalidError(reason)
 
 
 def _is_adapter(name: str) -> bool:

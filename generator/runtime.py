@@ -21,6 +21,7 @@ from generator.assembly import Assembled, assemble
 from generator.families import HOUSE_PIPELINE
 from generator.guard import no_other_randomness
 from generator.models import check_unchanged
+from generator.remix.perform import Performance
 from provenance.errors import EnvironmentFault, NotFiniteError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from generator.adapters import AdapterFile
     from generator.models import InstalledModel
-    from provenance.recipe import Scheduler
+    from provenance.operation import Operation
+    from provenance.ports import Material
+    from provenance.recipe import Prompt, Scheduler
     from provenance.setup import Setup
 
 __all__ = ["DTYPES", "Runtime", "load_runtime"]
@@ -102,6 +105,51 @@ class Runtime:
             noise = self._pipeline.invert(self._tensor(latent), text, negative, steps=steps, guidance=guidance)
         return None if noise is None else self._array(noise)
 
+    def remix(
+        self,
+        operation: Operation,
+        sources: Sequence[Material],
+        prompt: Prompt,
+        *,
+        steps: int,
+        guidance: float,
+        seed: bytes,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """The latent (C, h, w) that an operation makes of its sources, with the noise of ``seed`` where it uses noise.
+
+        Raises:
+            EnvironmentFault: as :meth:`sample`. UsageError: this model cannot run the operation.
+        """
+        performance = self._performance(operation, sources, prompt, steps, guidance)
+        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+            latent = performance.run(seed, progress)
+        found: NDArray[np.float32] = self._array(latent)[0]
+        return found
+
+    def invert_remix(
+        self,
+        operation: Operation,
+        sources: Sequence[Material],
+        prompt: Prompt,
+        latent: NDArray[np.float32],
+        *,
+        steps: int,
+        guidance: float,
+        seed: bytes,
+    ) -> NDArray[np.float32] | None:
+        """The noise (C, h, w) of stream 0 that entered a remix, found from its latent; None where there is no way.
+
+        Of an inpainting only the values under the mask are found; outside, the noise of ``seed`` is taken for true.
+        """
+        performance = self._performance(operation, sources, prompt, steps, guidance)
+        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+            noise = performance.invert(torch.from_numpy(latent[None].copy()).to(self._device), seed)
+        if noise is None:
+            return None
+        found: NDArray[np.float32] = self._array(noise)[0]
+        return found
+
     def decode(self, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (B, H, W, 3), decoded in float32 whatever the sampling dtype is."""
         with _explain_memory():
@@ -123,6 +171,13 @@ class Runtime:
             "python": platform.python_version(),
             **_versions(),
         }
+
+    def _performance(
+        self, operation: Operation, sources: Sequence[Material], prompt: Prompt, steps: int, guidance: float
+    ) -> Performance:
+        return Performance(
+            self._pipeline, operation, sources, prompt, steps, guidance, self._device, DTYPES[self.dtype]
+        )
 
     def _flags(self) -> list[str]:
         found = ["deterministic"] if torch.are_deterministic_algorithms_enabled() else []
