@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,27 @@ if TYPE_CHECKING:
     from ledger.tiled import TiledLog
     from provenance.note import VerifierKey
 
-__all__ = ["INTERVAL", "JSON", "ONCE", "follow", "monitor", "open_watched", "parse_log_key", "state_path", "write_line"]
+__all__ = [
+    "INTERVAL",
+    "JSON",
+    "OLDER_SECONDS",
+    "ONCE",
+    "follow",
+    "monitor",
+    "open_watched",
+    "parse_log_key",
+    "state_path",
+    "write_line",
+]
 
 INTERVAL = click.option(
     "--interval", type=click.FloatRange(0.1, 86_400), default=60.0, show_default=True, metavar="SECONDS"
 )
 ONCE = click.option("--once", is_flag=True, help="Look once and end.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Write each round as one line of JSON.")
+
+OLDER_SECONDS = 600.0
+"""For how long a log may show an older state than before until whoever watches it gives up."""
 
 
 @click.command(epilog="Example: seedproof ledger monitor --ledger https://ledger.example --once")
@@ -53,7 +68,8 @@ def monitor(
     """Replay a log from its tiles: every entry, proof, tile and checkpoint, and that it only ever grew.
 
     Remembers the last sound tree and goes on from there. Exit code 1 at the first inconsistency, with a line that says
-    where it is; 4 when the service cannot be reached (with --once). Ctrl-C ends it.
+    where it is, and when an older state than before is shown for ten minutes (with --once: ten seconds); 4 when the
+    service cannot be reached (with --once). Ctrl-C ends it.
     """
     from ledger.monitor import Monitor
     from ledger.monitorstate import MonitorState
@@ -105,18 +121,29 @@ def _described(done: Round) -> dict[str, object]:
 
 
 def follow(act: Callable[[bool], None], once: bool, interval: float) -> None:
-    """``act(True)``, and unless ``once`` again after each interval until a signal comes."""
+    """``act(True)``, and unless ``once`` again after each interval until a signal comes.
+
+    Raises:
+        InvalidError: what ``act`` raised; an older state only once it has been shown for OLDER_SECONDS.
+    """
+    from ledger.older import OlderStateError
+
     if once:
         act(True)
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    first = True
+    first, older_since = True, None
     while not stop.is_set():
         try:
             act(first)
-            first = False
+            first, older_since = False, None
+        except OlderStateError as error:
+            older_since = older_since or time.monotonic()
+            if time.monotonic() - older_since > OLDER_SECONDS:
+                raise
+            note(f"warning: {error}")
         except LedgerFault as fault:  # it may come back; an inconsistency does not go away
             note(f"warning: {fault}")
         stop.wait(interval)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ledger.cli_watch import INTERVAL, JSON, ONCE, follow, open_watched, parse_log_key, state_path, write_line
-from provenance.errors import InvalidError, LedgerFault, UsageError
+from provenance.errors import EnvironmentFault, InvalidError, LedgerFault, UsageError
 from provenance.home import find_home
 from provenance.terminal import note
 
@@ -94,11 +94,11 @@ class _Looker:
     def __call__(self) -> None:
         from ledger.observer import observe
 
-        failures: list[InvalidError | LedgerFault] = []
+        failures: list[InvalidError | EnvironmentFault] = []
         for tiled in self._watched:
             try:
                 checkpoint, lines = observe(self._at, tiled)
-            except (InvalidError, LedgerFault) as error:
+            except (InvalidError, EnvironmentFault) as error:
                 failures.append(type(error)(f"{tiled.location}: {error}"))
                 if self._as_json:
                     write_line({"ledger": tiled.location, "cosigned": False, "problem": str(error)})
@@ -108,8 +108,16 @@ class _Looker:
                 write_line({"ledger": tiled.location, "cosigned": True, **found, "lines": lines.decode()})
             else:
                 click.echo(f"{checkpoint.origin}: cosigned {checkpoint.size} entries")
-        for failure in sorted(failures, key=lambda error: isinstance(error, LedgerFault)):
+        for failure in sorted(failures, key=_urgency):
             raise failure
+
+
+def _urgency(error: InvalidError | EnvironmentFault) -> int:
+    from ledger.older import OlderStateError
+
+    if isinstance(error, OlderStateError):
+        return 1
+    return 0 if isinstance(error, InvalidError) else 2
 
 
 def _listen(at: Witness, address: str, look: _Looker, interval: float) -> None:
@@ -121,23 +129,41 @@ def _listen(at: Witness, address: str, look: _Looker, interval: float) -> None:
     if not found or int(found[2]) > _MAX_PORT:
         raise UsageError(f"--listen {address[:60]!r} must look like 127.0.0.1:8710")
     listener = open_socket(found[1].strip("[]"), int(found[2]))
-    stop = threading.Event()
-
-    def look_again() -> None:
-        while not stop.is_set():
-            try:
-                look()
-            except (InvalidError, LedgerFault) as error:
-                note(f"warning: {error}")
-            stop.wait(interval)
-
-    looking = threading.Thread(target=look_again, daemon=True)
+    looking = _Looking(look, interval)
     looking.start()
     try:
-        serve_witness(WitnessApp(at, note), listener, lambda: announce(listener))
+        serve_witness(WitnessApp(at, note), listener, lambda: announce(listener), looking.stop)
     finally:
-        stop.set()
+        looking.stop.set()
         looking.join()
+    if looking.error is not None:
+        raise looking.error
+
+
+class _Looking(threading.Thread):
+    """Looks again and again until ``stop`` is set. What it cannot go on after is its ``error``, and it sets ``stop``
+    itself: a witness that no longer looks must not seem to.
+    """
+
+    def __init__(self, look: _Looker, interval: float) -> None:
+        super().__init__(name="witness", daemon=True)
+        self._look = look
+        self._interval = interval
+        self.stop = threading.Event()
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        """The thread."""
+        while not self.stop.is_set():
+            try:
+                self._look()
+            except (InvalidError, LedgerFault) as error:  # one log's trouble; the others rely on this witness
+                note(f"warning: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the process ends
+                self.error = error
+                note("warning: the witness can look at its logs no more, so it ends")
+                self.stop.set()
+            self.stop.wait(self._interval)
 
 
 def _key_path() -> Path:

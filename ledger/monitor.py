@@ -2,14 +2,15 @@
 
 A round, from the last sound tree (or from nothing) to the newest checkpoint:
 
-1. the checkpoint is signed by the log, and not smaller than the last one (*rollback*);
+1. the checkpoint is signed by the log, and not smaller than the last one (``ledger.older``);
 2. the last tree is a prefix of the new one (*fork*);
 3. every new entry is canonical, its proofs hold, it fits what stands before it, and it stands there once;
 4. entries and tiles of every level agree, and lead to the root that the checkpoint signs;
 5. timestamps and cosignatures that the service shows for this checkpoint are over it.
 
-What does not hold is an :class:`InconsistencyError` with one line that names the place. Of a fork or a rollback both
-checkpoints are kept in a file: signed by one key and contradicting each other, they convince everybody.
+What does not hold is an :class:`InconsistencyError` with one line that names the place. Of a fork both checkpoints are
+kept in a file: signed by one key and contradicting each other, they convince everybody. An older state is no such
+contradiction: see ``ledger.older``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ledger.contradiction import InconsistencyError, keep_evidence
 from ledger.edge import Edge
+from ledger.older import PATIENCE, newest_checkpoint, refuse_older
 from ledger.stampcheck import check_stamps
 from ledger.tiled import MissingTileFault
 from provenance import merkle
@@ -62,7 +64,9 @@ class Monitor:
         *,
         witnesses: Sequence[VerifierKey] = (),
         progress: Callable[[int, int], None] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._tiled = tiled
         self._state = state
         self._witnesses = tuple(witnesses)
@@ -73,7 +77,8 @@ class Monitor:
         """One round; with ``anew`` from the first entry on, though the last sound tree is known.
 
         Raises:
-            InconsistencyError: something does not hold; the last sound tree stays what it was.
+            OlderStateError: less is shown than before, even after some seconds.
+            InconsistencyError: something else does not hold; the last sound tree stays what it was.
             LedgerFault: the service or the state cannot be reached. UnsupportedVersionError: an entry is newer than
                 this program.
         """
@@ -82,7 +87,7 @@ class Monitor:
         self._tiled.forget()
         self._claims.clear()
         try:
-            checkpoint = self._tiled.checkpoint()
+            checkpoint = newest_checkpoint(self._tiled, 0 if kept is None else kept.size, patience=self._patience)
         except InvalidError as error:
             raise InconsistencyError(f"checkpoint: {error}") from error
         if kept is not None:
@@ -100,10 +105,11 @@ class Monitor:
     def _compare(self, kept: Kept, checkpoint: Checkpoint) -> None:
         if checkpoint.origin != kept.origin:
             raise InconsistencyError(f"checkpoint: of {checkpoint.origin}, but this state is about {kept.origin}")
-        if checkpoint.size < kept.size:
+        if refuse_older(self._tiled, kept.size, kept.root, checkpoint, kept.edge):
             where = self._keep_evidence(kept, checkpoint)
             raise InconsistencyError(
-                f"rollback: the log has signed {kept.size} entries before and shows {checkpoint.size} now; {where}"
+                f"fork: the tree of {kept.size} entries that the log has signed before did not begin with that of "
+                f"{checkpoint.size} which it shows now; {where}"
             )
         if checkpoint.size == kept.size and checkpoint.root != kept.root:
             where = self._keep_evidence(kept, checkpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.contradiction import InconsistencyError, keep_evidence
+from ledger.older import PATIENCE, newest_checkpoint, refuse_older
 from ledger.tiled import MissingTileFault
 from provenance import merkle
 from provenance.errors import ForgedError, InvalidError
@@ -17,23 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["observe"]
 
 
-def observe(witness: Witness, tiled: TiledLog) -> tuple[Checkpoint, bytes]:
+def observe(witness: Witness, tiled: TiledLog, *, patience: float = PATIENCE) -> tuple[Checkpoint, bytes]:
     """The log's newest checkpoint and the witness's lines over it, if it continues the last one.
 
     Raises:
-        InconsistencyError: it does not; signed checkpoints that contradict each other are kept beside the memory.
+        OlderStateError: less is shown than was cosigned, even after ``patience`` seconds.
+        InconsistencyError: it does not continue what was cosigned; both checkpoints are kept beside the memory.
         LedgerFault: the service or the memory cannot be reached.
     """
     tiled.forget()
+    before = witness.seen(tiled.keys[0].name)
     try:
-        checkpoint = tiled.checkpoint()
+        checkpoint = newest_checkpoint(tiled, 0 if before is None else before.size, patience=patience)
     except InvalidError as error:
         raise InconsistencyError(f"checkpoint: {error}") from error
     seen = witness.seen(checkpoint.origin)
-    if seen is not None and checkpoint.size < seen.size:
+    if seen is not None and refuse_older(tiled, seen.size, seen.root, checkpoint):
         where = keep_evidence(witness.path, tiled.keys, seen.note, checkpoint)
         raise InconsistencyError(
-            f"rollback: the log has signed {seen.size} entries before and shows {checkpoint.size} now; {where}"
+            f"fork: the tree of {seen.size} entries that the log has signed before did not begin with that of "
+            f"{checkpoint.size} which it shows now; {where}"
         )
     try:
         return checkpoint, witness.accept(checkpoint, _path(tiled, seen, checkpoint), seen)

@@ -174,6 +174,8 @@ class Pool:
         return max(0.0, self._publish_every - (loop.time() - started))
 
     async def _show(self, published: Published) -> None:
+        if self._published is not None and published.size < self._published.size:
+            return  # another process was faster, and this one's answer is older than what is shown already
         news = self._published is None or published != self._published
         self._published = published
         async with self._shown:

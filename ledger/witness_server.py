@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -81,9 +82,11 @@ class WitnessApp:
         return _response(Reply(200, note))
 
 
-def serve_witness(app: WitnessApp, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT. ``ready`` is called when requests are answered."""
-    _Server(config_of(app), ready).run([listener])
+def serve_witness(
+    app: WitnessApp, listener: socket.socket, ready: Callable[[], None], ended: threading.Event | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, or until ``ended`` is set. ``ready`` is called when requests are answered."""
+    _Server(config_of(app), ready, ended or threading.Event()).run([listener])
 
 
 def config_of(app: WitnessApp) -> uvicorn.Config:
@@ -106,9 +109,13 @@ def config_of(app: WitnessApp) -> uvicorn.Config:
 class _Server(uvicorn.Server):
     """Says when it is ready, and ends without an error when it is told to end."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], ended: threading.Event) -> None:
         super().__init__(config)
         self._ready = ready
+        self._ended = ended
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._ended.is_set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

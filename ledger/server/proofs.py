@@ -61,7 +61,8 @@ class Proofs:
         if self._asking is None:
             self._asking = loop.create_task(self._threads.run(self._log.published))
             self._asking.add_done_callback(self._keep)
-        return await asyncio.shield(self._asking)
+        head = await asyncio.shield(self._asking)
+        return head if self._shown is None or head.size >= self._shown.size else self._shown
 
     async def path(self, index: int, head: TreeHead) -> list[bytes]:
         """The inclusion path of the leaf ``index`` in the published tree ``head``.
@@ -79,8 +80,9 @@ class Proofs:
             return path
 
     def show(self, head: TreeHead) -> None:
-        """This is the newest published tree now."""
-        self._shown = head
+        """This is the newest published tree now, if a larger one was not shown before: nobody is shown less again."""
+        if self._shown is None or head.size >= self._shown.size:
+            self._shown = head
         self._until = asyncio.get_running_loop().time() + FRESH_SECONDS
 
     def _keep(self, task: asyncio.Task[TreeHead]) -> None:

@@ -48,7 +48,7 @@ def service():
 
 def monitor(service, state, **more):
     keys = pins.read_offered("\n".join(service.vkeys).encode())
-    return Monitor(TiledLog(Transport(service.url, patience=0), keys), state, **more)
+    return Monitor(TiledLog(Transport(service.url, patience=0), keys), state, **{"patience": 0, **more})
 
 
 def check(service, state, *, anew=False, **more):
@@ -251,9 +251,9 @@ def test_a_fork_behind_honest_looking_tiles(service, state):
 def test_a_rollback(service, state):
     check(service, state)
     service.published = 19
-    found(service, state, "rollback: the log has signed 20 entries before and shows 19 now")
+    found(service, state, "older: the log shows an older state of 19 entries; it has signed 20 before")
     service.published = 0
-    found(service, state, "rollback")
+    found(service, state, "older")
     service.published = None
     assert check(service, state).added == 0
 

@@ -20,12 +20,16 @@ from tests.support.logs import signer
 
 
 class StandIn:
-    """A log of honest entries; ``published`` is how many of them its checkpoint has, all when None."""
+    """A log of honest entries; ``published`` is how many of them its checkpoint has, all when None.
+
+    With ``behind`` only its checkpoint is that old: its tiles go on to the newest entry.
+    """
 
     def __init__(self, entries=(), signers=None):
         self.entries = list(entries)
         self.signers = signers or [signer("log.example/1")]
         self.published = None
+        self.behind = False
         self.lies = {}
         self.asked = []
         self.cosignatures = []
@@ -71,10 +75,11 @@ class StandIn:
         except EncodingError:
             return None
         start, end = tile.index * 256, tile.index * 256 + tile.width
+        size = len(self.entries) if self.behind else self.size
         if tile.level is None:
-            return format_bundle(self.entries[start:end]) if end <= self.size else None
+            return format_bundle(self.entries[start:end]) if end <= size else None
         node, level = self.nodes(), 8 * tile.level
-        if end > self.size >> level:
+        if end > size >> level:
             return None
         return format_tile([node(level, position) for position in range(start, end)])
 
