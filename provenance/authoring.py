@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.credentials import Credentials
+    from provenance.manifest_write import Remix
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 
@@ -113,6 +114,7 @@ class Wrapping:
         sealed: the encrypted opening of a sealed prompt, or None.
         environment: device, libraries, threads; explains, is not hashed.
         title: shown by viewers.
+        remix: of a derived picture, the operation in words and what the manifest carries of its sources.
     """
 
     entry: Entry
@@ -122,6 +124,7 @@ class Wrapping:
     sealed: bytes | None
     environment: Mapping[str, str]
     title: str
+    remix: Remix | None = None
 
 
 def wrap(
@@ -160,6 +163,7 @@ def wrap(
         title=wrapping.title,
         training_mining=training_mining(claim.terms),
         tsa_url=tsa_url,
+        remix=wrapping.remix,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,15 @@ def read_picture_file(path: Path) -> bytes:
     help="Lowest verdict with exit code 0.",
 )
 @click.option("--ledger", "ledger_location", metavar="PATH|URL", help="Ask this log for rivals and revocations.")
-@click.option("--require-fresh", is_flag=True, help="Fail (exit 4) where rivals cannot be checked.")
+@click.option(
+    "--require-fresh", is_flag=True, help="Fail (exit 4) where rivals cannot be checked, or the log's state may be old."
+)
+@click.option(
+    "--max-age",
+    type=click.FloatRange(0, 876_000, min_open=True),
+    metavar="HOURS",
+    help="With --require-fresh: how old the newest word of the policy's witnesses or authorities may be.  [default: 24]",
+)
 @click.option(
     "--opening", "opening_file", type=click.Path(path_type=Path), help="Opens a sealed prompt (see: disclose)."
 )
@@ -94,6 +102,7 @@ def verify(
     accept: str,
     ledger_location: str | None,
     require_fresh: bool,
+    max_age: float | None,
     opening_file: Path | None,
     policy_file: Path | None,
     models: tuple[str, ...],
@@ -103,11 +112,14 @@ def verify(
     By default the strongest answer that this machine can give. Exit codes: 0 authentic, 1 invalid, 2 usage,
     3 consistent, claimed or unproved, 4 this machine cannot tell, 5 disputed.
     """
+    from provenance.freshness import MAX_AGE
     from provenance.verify import Depth, Request
     from provenance.verify import verify as run
 
     if quick and regenerate:
         raise UsageError("--quick and --regenerate exclude each other")
+    if max_age is not None and not require_fresh:
+        raise UsageError("--max-age goes with --require-fresh")
     data = read_picture_file(file)
     home = find_home()
     policy = load_policy(home, policy_file)
@@ -126,6 +138,7 @@ def verify(
                 ledger=ledger,
                 opening=opening,
                 require_fresh=require_fresh,
+                max_age=MAX_AGE if max_age is None else timedelta(hours=max_age),
                 entropy=os.urandom(32),
                 progress=line,
                 sidecar=_read_sidecar(file),

@@ -23,7 +23,7 @@ from provenance.storedlatent import decode_latent
 
 if TYPE_CHECKING:
     from provenance.assertion import Assertion
-    from provenance.claim import Claim
+    from provenance.claim import Claim, Entry
     from provenance.container import Container, Ingredient
     from provenance.policy import Policy
     from provenance.recipe import Recipe
@@ -33,6 +33,7 @@ __all__ = [
     "check_container",
     "check_digests",
     "check_possession",
+    "check_recipe",
     "check_seed",
     "check_vouched",
     "named_authors",
@@ -85,7 +86,7 @@ def signer_name(container: Container) -> str:
     return container.signer.common_name or container.signer.issuer or "nameless signer"
 
 
-def _claim_namednamed_authors(ingredient: Ingredient) -> str | None:
+def _claim_named(ingredient: Ingredient) -> str | None:
     with contextlib.suppress(InvalidError, UnsupportedVersionError):
         return None if ingredient.claim is None else claim_id(parse_claim(ingredient.claim)).hex()
     return None
@@ -100,7 +101,7 @@ def read_assertion(container: Container) -> Assertion:
     """
     if container.assertion is None:
         for ingredient in container.ingredients:
-            identifier = _claim_namednamed_authors(ingredient)
+            identifier = _claim_named(ingredient)
             if identifier is not None:
                 raise UnprovedError(f"edited from claim {identifier}, so says an ingredient; nothing of it was checked")
         raise UnprovedError("the active C2PA manifest carries no authorship assertion of ours")
@@ -114,12 +115,9 @@ def check_digests(
     data: bytes, container: Container, claim: Claim, recipe: Recipe, policy: Policy
 ) -> tuple[Subject | None, Check]:
     """Step 3: recipe, pixels and stored latent are the claimed ones; and what steps 7 to 9 need, where all is there."""
-    if recipe_digest(recipe) != claim.recipe:
-        return None, Check(3, Status.FAIL, "the recipe is not the one that was claimed")
-    if (recipe.shape, recipe.latent_steps) != (claim.latent.shape, claim.latent.steps):
-        return None, Check(3, Status.FAIL, "recipe and claim disagree about the latent's shape or steps")
-    if recipe.parents != claim.parents:
-        return None, Check(3, Status.FAIL, "recipe and claim disagree about the parents")
+    unfit = check_recipe(claim, recipe)
+    if unfit is not None:
+        return None, unfit
     try:
         picture = read_picture(data)
     except InvalidError as error:
@@ -143,20 +141,33 @@ def check_digests(
     return subject, Check(3, Status.PASS, "recipe, stored latent and pixels match the claim", sealed)
 
 
-def check_possession(claim: Claim, assertion: Assertion) -> Check:
+def check_recipe(claim: Claim, recipe: Recipe) -> Check | None:
+    """The part of step 3 that needs no picture; None where recipe and claim belong together."""
+    if recipe_digest(recipe) != claim.recipe:
+        return Check(3, Status.FAIL, "the recipe is not the one that was claimed")
+    if (recipe.shape, recipe.latent_steps) != (claim.latent.shape, claim.latent.steps):
+        return Check(3, Status.FAIL, "recipe and claim disagree about the latent's shape or steps")
+    if recipe.parents != claim.parents:
+        return Check(3, Status.FAIL, "recipe and claim disagree about the parents")
+    return None
+
+
+def check_possession(entry: Entry) -> Check:
     """Step 4: somebody who knows P signed the claim."""
+    claim = entry.claim
     try:
-        proof.check(Tag.POSSESSION, claim.Y, claim_id(claim), assertion.possession, "proof of possession")
+        proof.check(Tag.POSSESSION, claim.Y, claim_id(claim), entry.possession, "proof of possession")
     except ForgedError as error:
         return Check(4, Status.FAIL, str(error))
     return Check(4, Status.PASS, "the claimant knows P with Y = P*G (libsecp256k1 and py_ecc agree)")
 
 
-def check_authors(claim: Claim, assertion: Assertion) -> Check:
+def check_authors(entry: Entry) -> Check:
     """Step 5: every author of the claim signed it, and nobody else."""
-    if len(claim.authors) != len(assertion.authors):
-        return Check(5, Status.FAIL, f"{len(claim.authors)} authors but {len(assertion.authors)} author signatures")
-    for position, (key, signature) in enumerate(zip(claim.authors, assertion.authors, strict=True)):
+    claim = entry.claim
+    if len(claim.authors) != len(entry.authors):
+        return Check(5, Status.FAIL, f"{len(claim.authors)} authors but {len(entry.authors)} author signatures")
+    for position, (key, signature) in enumerate(zip(claim.authors, entry.authors, strict=True)):
         try:
             proof.check(Tag.AUTHOR, key, claim_id(claim), signature, f"signature of author {position + 1}")
         except ForgedError as error:

@@ -10,16 +10,17 @@ import contextlib
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from provenance.claim import claim_id
+from provenance.claim import MIN_VALUES, claim_id
 from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.errors import NotFiniteError
 from provenance.latent import cell_distance, dequantise
 from provenance.noise import gaussian
+from provenance.pixels import pixel_digest
 from provenance.report import Check, Status
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from provenance.calibration import Calibration
     from provenance.claim import Claim
     from provenance.policy import ModelTrust
-    from provenance.ports import Progress, Regenerator
+    from provenance.ports import Material, Progress, Regenerator
     from provenance.recipe import Prompt, Recipe
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "check_decoding",
     "check_inversion",
     "check_regeneration",
+    "evidence_bits",
 ]
 
 WRONG_SEEDS = 4
@@ -55,6 +57,12 @@ ALIKE = 0.98
 
 UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT = 0.05, 0.5
 """Regeneration thresholds, in steps, for models that the policy does not know: figures only, never authentic."""
+
+
+Number = TypeVar("Number", bound="np.number[Any]")
+Figures = dict[str, str | int | float | bool | None]
+
+_EVIDENCE = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
 
 
 class Link(Enum):
@@ -76,13 +84,17 @@ class LinkResult:
 
 @dataclass(frozen=True)
 class Subject:
-    """What steps 7 to 9 look at: the claim, its recipe, the stored integers (C, H, W) and the pixels (H, W, 3)."""
+    """What steps 7 to 9 look at: the claim, its recipe, the stored integers (C, H, W) and the pixels (H, W, 3).
+
+    ``pixels`` are None for an ancestor, whose picture is not at hand; ``sources`` are what a remix was made from.
+    """
 
     claim: Claim
     recipe: Recipe
     integers: NDArray[np.int16]
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | None
     model: ModelTrust | None
+    sources: tuple[Material, ...] = ()
 
     @property
     def latent(self) -> NDArray[np.float32]:
@@ -93,6 +105,26 @@ class Subject:
     def noise(self) -> NDArray[np.float32]:
         """The seed's noise of stream 0."""
         return gaussian(self.recipe.seed, self.recipe.shape)
+
+    @property
+    def given(self) -> tuple[tuple[Material, ...], ...]:
+        """What a regenerator is given beside recipe, prompt and seed: the sources, where there are any."""
+        return (self.sources,) if self.sources else ()
+
+    @property
+    def draws(self) -> bool:
+        """Whether the picture holds noise of its own seed; other seeds make the same one where it does not."""
+        return self.recipe.operation is None or self.recipe.operation.draws
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where in (H, W) the operation may have changed something: everywhere but in an inpainting."""
+        _, height, width = self.recipe.shape
+        packed = None if self.recipe.operation is None else self.recipe.operation.mask
+        if packed is None:
+            return np.ones((height, width), np.bool_)
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=height * width)
+        return bits.reshape(height, width).astype(np.bool_)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -117,7 +149,7 @@ def check_correlation(subject: Subject) -> LinkResult:
     c = whitened_cosine(subject.latent, subject.noise, calibration.whitening if calibration else None)
     d = math.prod(subject.recipe.shape)
     bits = -log2_false_accept(c, d) if math.isfinite(log2_false_accept(c, d)) else float(d)
-    figures: dict[str, str | int | float | bool | None] = {
+    figures: Figures = {
         "cosine": round(c, 6),
         "threshold": round(threshold(d), 6),
         "false_accept_log2": round(-bits, 1),
@@ -136,12 +168,17 @@ def check_decoding(subject: Subject, regenerator: Regenerator, progress: Progres
     if progress is not None:
         progress(0, WRONG_SEEDS + 2, "loading the model")
     decoded = regenerator.decode(subject.recipe, subject.latent)
+    if subject.pixels is None:
+        same = pixel_digest(decoded) == subject.claim.pixels
+        text = "pixel for pixel the claimed ones" if same else "decodes to other pixels than the claimed ones here"
+        link = Link.HOLDS if same else Link.OPEN
+        return LinkResult(Check(8, Status.PASS if same else Status.WARN, text), link)
     if decoded.shape != subject.pixels.shape:
         text = f"the latent decodes to {decoded.shape[1]}x{decoded.shape[0]}, the picture is another size"
         return LinkResult(Check(8, Status.FAIL, text), Link.BROKEN)
     difference = np.abs(decoded.astype(np.int16) - subject.pixels.astype(np.int16))
     worst, changed = int(difference.max()), float((difference > 0).mean())
-    figures: dict[str, str | int | float | bool | None] = {
+    figures: Figures = {
         "max_difference": worst,
         "differing_values": round(changed, 6),
     }
@@ -160,8 +197,12 @@ def check_regeneration(
     regenerator: Regenerator,
     entropy: bytes,
     progress: Progress | None = None,
+    *,
+    wrong_seeds: int = WRONG_SEEDS,
 ) -> LinkResult:
-    """Step 9: make the picture again from the seed and from wrong seeds; run the sampler backwards.
+    """Step 9: make the picture again from the seed and from ``wrong_seeds`` wrong ones; run the sampler backwards.
+
+    A remix is made again from its stored sources. Where it uses no noise of its own, no seed is wrong.
 
     Raises:
         NotFiniteError: this machine makes NaN or infinity of the picture's own seed, so nothing can be compared.
@@ -169,15 +210,17 @@ def check_regeneration(
     show = progress or _silent
     accept, reject = subject.thresholds
     recipe = subject.recipe
-    show(0, WRONG_SEEDS + 2, "regenerating")
-    (made,) = regenerator.regenerate(recipe, prompt, [recipe.seed])
-    right = cell_distance(made, subject.integers, recipe.latent_steps)
-    others = _regenerate_wrong_seeds(subject, prompt, regenerator, entropy, show)
-    show(WRONG_SEEDS + 1, WRONG_SEEDS + 2, "inverting")
+    show(0, wrong_seeds + 2, "regenerating")
+    (made,) = regenerator.regenerate(recipe, prompt, [recipe.seed], *subject.given)
+    right = _distance(made, subject)
+    if not subject.draws:
+        return _judge_undrawn(subject, right)
+    others = _regenerate_wrong_seeds(subject, prompt, regenerator, entropy, show, wrong_seeds)
+    show(wrong_seeds + 1, wrong_seeds + 2, "inverting")
     inverted, backwards = _invert(subject, prompt, regenerator)
     wrong = min((distance for distance, _ in others), default=math.inf)
     nearest_cosine = max((likeness for _, likeness in others), default=-1.0)
-    figures: dict[str, str | int | float | bool | None] = {
+    figures: Figures = {
         "distance": _round(right),
         "accept": accept,
         "reject": reject,
@@ -198,12 +241,38 @@ def check_regeneration(
     if wrong <= max(reject, right) or nearest_cosine > ALIKE:
         text += ": wrong seeds come as close, so the picture does not depend on its seed and proves no authorship"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.UNATTRIBUTABLE)
-    if len(others) < WRONG_SEEDS:
+    if len(others) < wrong_seeds:
         text = f"inconclusive, the model made NaN or infinity of most wrong seeds: {text}"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)
     if right <= accept:
         return LinkResult(Check(9, Status.PASS, f"regenerated: {text}", figures), Link.HOLDS)
     return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def _judge_undrawn(subject: Subject, distance: float) -> LinkResult:
+    """Step 9 of a remix without noise of its own: its sources and parameters either make it or they do not."""
+    accept, reject = subject.thresholds
+    figures: Figures = {
+        "distance": _round(distance),
+        "accept": accept,
+        "reject": reject,
+        "wrong_seeds": 0,
+        "calibrated": subject.calibration is not None,
+    }
+    text = f"distance {distance:.4f} quantisation steps (accepted up to {accept:g}) from what its parents give"
+    if not distance <= reject:
+        text = f"its parents and parameters make another picture: {text}"
+        return LinkResult(Check(9, Status.FAIL, text, figures), Link.BROKEN)
+    if distance <= accept:
+        text = f"made again from its parents: {text}; no noise of its own seed is in it"
+        return LinkResult(Check(9, Status.PASS, text, figures), Link.HOLDS)
+    return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def evidence_bits(check: Check) -> float:
+    """Bits of evidence that the seed's noise is in the latent, by correlation (step 7) or by inversion (step 9)."""
+    value = check.figures.get(_EVIDENCE.get(check.step, ""))
+    return -value if isinstance(value, float) else 0.0
 
 
 def check_inversion(
@@ -220,38 +289,53 @@ def check_inversion(
 
 
 def _regenerate_wrong_seeds(
-    subject: Subject, prompt: Prompt, regenerator: Regenerator, entropy: bytes, show: Progress
+    subject: Subject, prompt: Prompt, regenerator: Regenerator, entropy: bytes, show: Progress, wanted: int
 ) -> list[tuple[float, float]]:
-    """Distance in steps and cosine to the stored latent for each of WRONG_SEEDS wrong seeds.
+    """Distance in steps and cosine to the stored latent, where the seed could make a difference, for each wrong seed.
 
     One that the model makes NaN or infinity of is passed over and another drawn, but no more than as many again.
     """
     identifier, found = claim_id(subject.claim), list[tuple[float, float]]()
-    for j in range(2 * WRONG_SEEDS):
-        show(1 + len(found), WRONG_SEEDS + 2, "comparing with wrong seeds")
+    inside = subject.mask
+    for j in range(2 * wanted):
+        show(1 + len(found), wanted + 2, "comparing with wrong seeds")
         seed = wrong_seed(identifier, entropy, j)
         with contextlib.suppress(NotFiniteError):
-            (made,) = regenerator.regenerate(subject.recipe, prompt, [seed])
-            distance = cell_distance(made, subject.integers, subject.recipe.latent_steps)
-            found.append((distance, cosine(made, subject.latent)))
-        if len(found) == WRONG_SEEDS:
+            (made,) = regenerator.regenerate(subject.recipe, prompt, [seed], *subject.given)
+            distance = cell_distance(_part(made, inside), _part(subject.integers, inside), subject.recipe.latent_steps)
+            found.append((distance, cosine(_part(made, inside), _part(subject.latent, inside))))
+        if len(found) == wanted:
             break
     return found
 
 
-def _invert(
-    subject: Subject, prompt: Prompt, regenerator: Regenerator
-) -> tuple[dict[str, str | int | float | bool | None], str]:
+def _distance(made: NDArray[np.float32], subject: Subject) -> float:
+    """In steps; of an inpainting the worse of inside and outside of its mask, so that neither hides the other."""
+    if made.shape != subject.integers.shape:
+        return math.inf
+    inside, steps = subject.mask, subject.recipe.latent_steps
+    parts = [part for part in (inside, ~inside) if part.any()]
+    return max(cell_distance(_part(made, part), _part(subject.integers, part), steps) for part in parts)
+
+
+def _part(values: NDArray[Number], where: NDArray[np.bool_]) -> NDArray[Number]:
+    """The values (C, 1, n) of a latent (C, H, W) at n places."""
+    return values[:, where][:, None]
+
+
+def _invert(subject: Subject, prompt: Prompt, regenerator: Regenerator) -> tuple[Figures, str]:
     """Figures and a sentence on how well the sampler, run backwards, finds the seed's noise again."""
+    operation, inside = subject.recipe.operation, subject.mask
+    d = subject.recipe.shape[0] * int(inside.sum())
     try:
-        back = regenerator.invert(subject.recipe, prompt, subject.latent)
-        reason = "inversion not available for this sampler"
+        possible = (operation is None or operation.invertible) and d >= MIN_VALUES
+        back = regenerator.invert(subject.recipe, prompt, subject.latent, *subject.given) if possible else None
+        reason = f"inversion not available for this {'operation' if operation is not None else 'sampler'}"
     except NotFiniteError:
         back, reason = None, "the inversion made NaN or infinity"
     if back is None:
         return {"inversion_cosine": None, "inversion_false_accept_log2": None}, reason
-    d = math.prod(subject.recipe.shape)
-    c = cosine(back, subject.noise)
+    c = cosine(_part(back, inside), _part(subject.noise, inside))
     log2 = max(log2_false_accept(c, d), -float(d))
     return (
         {"inversion_cosine": round(c, 6), "inversion_false_accept_log2": round(log2, 1)},

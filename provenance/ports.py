@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provenance.recipe import Prompt, Recipe
 
-__all__ = ["About", "Ledger", "LoggedEntry", "Material", "Progress", "Regenerator"]
+__all__ = ["About", "BlobSource", "Ledger", "LoggedEntry", "Material", "Progress", "Regenerator", "Vouched"]
 
 About = Literal["chained", "attestation"]
 """Part of what a log has about a subject: ``attestation`` are the attestations, of which anybody can log any number,
@@ -49,6 +49,17 @@ class Material:
     prompt: Prompt | None
 
 
+@dataclass(frozen=True)
+class Vouched:
+    """A checkpoint of a log, with the cosignatures in its ``note``, and RFC 3161 tokens (DER) over it.
+
+    Whose they are, and whether those hold, is for the caller to check.
+    """
+
+    note: bytes
+    timestamps: tuple[bytes, ...] = ()
+
+
 class Progress(Protocol):
     """Called with (done, total) and a short label while something takes long."""
 
@@ -70,6 +81,16 @@ class Ledger(Protocol):
     @property
     def verifier_keys(self) -> Sequence[str]:
         """Every key that its checkpoints may be signed by, old ones too: what was stamped once keeps its signatures."""
+
+    @property
+    def size(self) -> int:
+        """Leaves of the tree in which its answers are looked up."""
+
+    def vouched(self) -> Sequence[Vouched] | None:
+        """Checkpoints that others have signed lately, each of a tree that what is shown here was proved to continue.
+
+        None where the log itself is read, and nobody stands between who could show an older state.
+        """
 
     def submit(self, entry: bytes) -> LoggedEntry:
         """Append a canonical entry of any kind durably; an entry with the same id returns the one logged first.
@@ -112,6 +133,18 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@runtime_checkable
+class BlobSource(Protocol):
+    """A ledger that also keeps recipes and stored latents which their owners let everybody read."""
+
+    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
+        """The recipe or stored latent of this digest, not checked; None where none is published.
+
+        Raises:
+            LedgerFault: it has more than ``limit`` bytes, or the ledger is away.
+        """
 
 
 class Regenerator(Protocol):

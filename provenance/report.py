@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-__all__ = ["REPORT_VERSION", "STATEMENTS", "STEPS", "Check", "Report", "Status", "Verdict"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DERIVED_STATEMENTS", "REPORT_VERSION", "STATEMENTS", "STEPS", "Check", "Report", "Status", "Verdict"]
 
 REPORT_VERSION = 1
 """Version of the JSON form; grows when a field changes its meaning or leaves."""
@@ -25,7 +29,10 @@ STEPS = {
     11: "rivals, transfers, revocations",
     12: "lineage",
 }
-"""The numbered steps; the same numbers stand at the code in provenance.verify, provenance.link, provenance.standing."""
+"""The numbered steps; the same numbers stand at the code in provenance.verify, .link, .standing and .descent."""
+
+_NAMED = 2
+"""Parents that the verdict's own line names."""
 
 
 class Status(StrEnum):
@@ -77,6 +84,22 @@ _EXIT = {
     Verdict.DISPUTED: 5,
 }
 
+DERIVED_STATEMENTS = {
+    Verdict.AUTHENTIC: (
+        "The author knows the secret behind the seed, and the picture was made again from that seed and from the works "
+        "it names, each of which was made again or attested."
+    ),
+    Verdict.CONSISTENT: (
+        "The author knows the secret behind the seed, and noise of that seed is in the picture; but not everything "
+        "that it was made from was shown to be what it claims."
+    ),
+    Verdict.CLAIMED: (
+        "The author knows the secret behind a seed and says that this picture was made from the works it names; "
+        "nothing shown here proves that it is his work."
+    ),
+}
+"""What the same verdicts say of a work that was made from others."""
+
 Figure = str | int | float | bool | None
 
 
@@ -105,6 +128,9 @@ class Report:
         claim_id: 32 bytes, or None where no claim could be read.
         authors: x-only keys of the claim's authors; empty for an anonymous or unreadable claim.
         checks: in the order of their numbers.
+        derived: whether one of our operations made it from something else.
+        derived_from: claim ids of the parents, in order.
+        lineage: every ancestor as docs/report.md describes it, where there are any.
     """
 
     verdict: Verdict
@@ -112,6 +138,24 @@ class Report:
     claim_id: bytes | None
     authors: tuple[bytes, ...]
     checks: tuple[Check, ...]
+    derived_from: tuple[bytes, ...] = ()
+    derived: bool = False
+    lineage: Mapping[str, object] | None = None
+
+    @property
+    def statement(self) -> str:
+        """What the verdict says."""
+        found = DERIVED_STATEMENTS.get(self.verdict) if self.derived else None
+        return found or STATEMENTS[self.verdict]
+
+    @property
+    def qualified(self) -> str:
+        """The verdict as it is shown: of a derived work with what it was made from."""
+        if not self.derived or self.verdict in (Verdict.INVALID, Verdict.UNPROVED):
+            return str(self.verdict)
+        named = [f"{parent.hex()[:16]}..." for parent in self.derived_from[:_NAMED]] or ["an outside picture"]
+        more = f" and {len(self.derived_from) - _NAMED} more" if len(self.derived_from) > _NAMED else ""
+        return f"{self.verdict} (derived from {', '.join(named)}{more})"
 
     def exit_code(self, *, accept_consistent: bool = False) -> int:
         """Exit code of ``verify``; ``accept_consistent`` lowers the bar on purpose."""
@@ -127,11 +171,14 @@ class Report:
         return {
             "version": REPORT_VERSION,
             "verdict": str(self.verdict),
-            "statement": STATEMENTS[self.verdict],
+            "qualified": self.qualified,
+            "statement": self.statement,
             "reason": self.reason,
             "claim_id": None if self.claim_id is None else self.claim_id.hex(),
             "author": self.authors[0].hex() if self.authors else None,
             "authors": [key.hex() for key in self.authors],
+            "derived_from": [parent.hex() for parent in self.derived_from],
+            "lineage": None if self.lineage is None else dict(self.lineage),
             "checks": [
                 {
                     "step": check.step,

@@ -7,18 +7,20 @@
  5  author signatures                    11  rivals, transfers, revocations known to the log
  6  seed = H(Y, index)                   12  lineage
 
-Steps 1 to 6 live in provenance.integrity, 7 to 9 in provenance.link, 10 to 12 in provenance.standing. A step that
-fails ends with the verdict *invalid*, after the remaining cheap steps were run for the report. Time is passed in.
+Steps 1 to 6 live in provenance.integrity, 7 to 9 in provenance.link, 10 and 11 in provenance.standing, 12 in
+provenance.lineage, .ancestors and .descent, the verdict in provenance.judgement. A step that fails ends with the
+verdict *invalid*, after the remaining cheap steps were run for the report. Time is passed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from provenance.ancestors import Ancestry, Examiner, examine_ancestors
 from provenance.claim import Entry, claim_id, parse_claim
-from provenance.correlation import REQUIRED_BITS
+from provenance.descent import check_lineage, describe_lineage
 from provenance.errors import (
     EnvironmentFault,
     InvalidError,
@@ -28,6 +30,7 @@ from provenance.errors import (
     UnprovedError,
     UnsupportedVersionError,
 )
+from provenance.freshness import MAX_AGE, Freshness
 from provenance.integrity import (
     check_authors,
     check_container,
@@ -39,6 +42,9 @@ from provenance.integrity import (
     open_container,
     read_assertion,
 )
+from provenance.judgement import Findings, decide, dispute
+from provenance.lineage import Library, Lineage, read_library, trace
+from provenance.lineagesearch import finder
 from provenance.link import (
     Link,
     LinkResult,
@@ -51,16 +57,18 @@ from provenance.link import (
 from provenance.recipe import Prompt, opening_commitment, parse_recipe
 from provenance.report import Check, Report, Status, Verdict
 from provenance.sidecar import check_sidecar
-from provenance.standing import Standing, check_lineage, check_logged, check_standing
+from provenance.standing import check_logged, check_standing
 from provenance.stray import report_stray
+from provenance.work import Work
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
 
-    from provenance.attested import Attested
+    from provenance.container import Container
     from provenance.policy import Policy
     from provenance.ports import Ledger, Progress, Regenerator
-    from provenance.recipe import Opening
+    from provenance.recipe import Opening, Recipe
 
 __all__ = ["Depth", "Request", "verify"]
 
@@ -84,6 +92,8 @@ class Request:
         entropy: random bytes of this verifier, from which the wrong seeds of step 9 are drawn: a forger who knew them
             could grind keys until they miss. Empty makes a run repeatable.
         sidecar: the bytes of the file beside the picture (``provenance.sidecar``), if there is one.
+        deep: make every ancestor again as well, each once.
+        nearby: opens works that were found in other files, by claim id; called only where an ancestor is missing.
     """
 
     policy: Policy
@@ -93,9 +103,12 @@ class Request:
     ledger: Ledger | None = None
     opening: Opening | None = None
     require_fresh: bool = False
+    max_age: timedelta = MAX_AGE
     entropy: bytes = b""
     progress: Progress | None = None
     sidecar: bytes | None = None
+    deep: bool = False
+    nearby: Callable[[], Mapping[bytes, Work]] | None = None
 
 
 def verify(data: bytes, request: Request) -> Report:
@@ -127,22 +140,24 @@ def verify(data: bytes, request: Request) -> Report:
         return Report(Verdict.INVALID, str(error), None, (), (*checks, Check(2, Status.FAIL, str(error))))
     checks.append(Check(2, Status.PASS, f"claim {claim_id(claim).hex()[:16]}... by {named_authors(claim)}"))
     subject, digests = check_digests(data, container, claim, recipe, request.policy)
+    lineage = _trace(container, Entry(claim, assertion.possession, assertion.authors), recipe, subject, request)
     checks.append(digests)
-    checks.append(check_possession(claim, assertion))
-    checks.append(check_authors(claim, assertion))
+    entry = Entry(claim, assertion.possession, assertion.authors)
+    checks.append(check_possession(entry))
+    checks.append(check_authors(entry))
     checks.append(check_seed(claim, recipe))
     vouched = check_vouched(checks, container, claim, assertion)
     broken = [check for check in checks if check.status is Status.FAIL]
     links: dict[int, Link] = {}
     if subject is not None and not broken:
-        links = _check_links(checks, subject, request)
+        links = _check_links(checks, subject, lineage, request)
     else:
         if request.depth is Depth.INSIST and not broken:
             raise EnvironmentFault("cannot regenerate: no latent is stored in the file to compare with")
         reason = f"step {broken[0].step} failed" if broken else "no latent is stored in the file"
         checks.extend(Check(step, Status.SKIP, reason) for step in (7, 8, 9))
-    entry = Entry(claim, assertion.possession, assertion.authors)
-    standing = check_standing(entry, request.ledger, request.policy, require_fresh=request.require_fresh)
+    fresh = Freshness(request.now, request.max_age) if request.require_fresh else None
+    standing = check_standing(entry, request.ledger, request.policy, fresh=fresh)
     logged, attested = check_logged(
         assertion.receipt,
         entry,
@@ -162,16 +177,51 @@ def verify(data: bytes, request: Request) -> Report:
             standing=standing,
             model=recipe.model.digest,
         )
-    checks.extend((logged, standing.check, check_lineage(claim)))
-    verdict, reason = _decide(checks, links, subject, attested)
-    verdict, reason = _dispute(verdict, reason, logged, standing)
-    return Report(verdict, reason, claim_id(claim), claim.authors, tuple(checks))
+    ancestry = examine_ancestors(lineage, _examiner(request)) if lineage.nodes else Ancestry()
+    checks.extend((logged, standing.check, check_lineage(lineage, ancestry, vouched=vouched)))
+    derived = recipe.operation is not None
+    verdict, reason = decide(Findings(checks, links, subject, attested, lineage if derived else None, ancestry))
+    verdict, reason = dispute(verdict, reason, logged, standing)
+    return Report(
+        verdict,
+        reason,
+        claim_id(claim),
+        claim.authors,
+        tuple(checks),
+        derived=derived,
+        derived_from=recipe.parents if derived else (),
+        lineage=describe_lineage(lineage, ancestry) if derived else None,
+    )
 
 
-# --- steps 7 to 9 and the verdict -----------------------------------------------------------------------------------
+# --- step 12 --------------------------------------------------------------------------------------------------------
 
 
-def _check_links(checks: list[Check], subject: Subject, request: Request) -> dict[int, Link]:
+def _trace(container: Container, entry: Entry, recipe: Recipe, subject: Subject | None, request: Request) -> Lineage:
+    integers = None if subject is None else subject.integers
+    root = Work(claim_id(entry.claim), entry, recipe, integers, "file")
+    below = container.ingredients or container.works or container.outside
+    library = read_library(container) if below else Library()
+    return trace(root, library, finder(request.nearby, request.ledger))
+
+
+def _examiner(request: Request) -> Examiner:
+    deep = request.deep and request.depth is not Depth.QUICK
+    return Examiner(
+        policy=request.policy,
+        now=request.now,
+        regenerator=request.regenerator if deep else None,
+        ledger=request.ledger,
+        opening=request.opening,
+        entropy=request.entropy,
+        progress=request.progress if deep else None,
+    )
+
+
+# --- steps 7 to 9 -----------------------------------------------------------------------------------
+
+
+def _check_links(checks: list[Check], subject: Subject, lineage: Lineage, request: Request) -> dict[int, Link]:
     """Run what the depth and the machine allow, append to ``checks``, return each step's meaning."""
     links: dict[int, Link] = {}
 
@@ -179,8 +229,11 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
         checks.append(result.check)
         links[result.check.step] = result.link
 
-    note(check_correlation(subject))
-    reason, prompt = _why_not(subject, request)
+    if subject.recipe.operation is None:
+        note(check_correlation(subject))
+    else:
+        checks.append(Check(7, Status.SKIP, "a derived work starts from its parents; what links it is step 9"))
+    reason, prompt = _why_not(subject, lineage, request)
     regenerator = request.regenerator
     if regenerator is None or request.depth is Depth.QUICK or regenerator.why_not(subject.recipe) is not None:
         if request.depth is Depth.INSIST:
@@ -208,6 +261,13 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
             raise MissingModelError("cannot regenerate: the picture was sampled by another program")
         note(check_inversion(subject, prompt, regenerator, request.progress))
         return links
+    sources, lacking = lineage.materials(subject.recipe)
+    if lacking:
+        if request.depth is Depth.INSIST:
+            raise MissingModelError(f"cannot regenerate: {lacking}")
+        checks.append(Check(9, Status.SKIP, lacking))
+        return links
+    subject = replace(subject, sources=sources)
     try:
         note(check_regeneration(subject, prompt, regenerator, request.entropy, request.progress))
     except NotFiniteError as error:
@@ -217,17 +277,20 @@ def _check_links(checks: list[Check], subject: Subject, request: Request) -> dic
     return links
 
 
-def _why_not(subject: Subject, request: Request) -> tuple[str, Prompt | None]:
+def _why_not(subject: Subject, lineage: Lineage, request: Request) -> tuple[str, Prompt | None]:
     """Why steps 8 and 9 are not run (or ""), and the prompt to regenerate with.
 
     Raises:
         SealedError: the opening that was given opens another prompt.
     """
     prompt = subject.recipe.prompt
-    if isinstance(prompt, bytes) and request.opening is not None:
-        if opening_commitment(request.opening) != prompt:
+    if request.opening is not None:
+        committed = opening_commitment(request.opening)
+        sealed = [work.recipe.prompt for work in lineage.all_works() if isinstance(work.recipe.prompt, bytes)]
+        if sealed and committed not in sealed:
             raise SealedError("the opening does not open this picture's sealed prompt")
-        prompt = request.opening.prompt
+        if committed == prompt:
+            prompt = request.opening.prompt
     if request.depth is Depth.QUICK:
         return "not run because of --quick", None
     if request.regenerator is None:
@@ -238,58 +301,3 @@ def _why_not(subject: Subject, request: Request) -> tuple[str, Prompt | None]:
     if not isinstance(prompt, Prompt):
         return "the prompt is sealed; ask its author for an opening (verify --opening)", None
     return "", prompt
-
-
-def _dispute(verdict: Verdict, reason: str, logged: Check, standing: Standing) -> tuple[Verdict, str]:
-    """The verdict once the log's word about the claim is heard. What is invalid stays so."""
-    if verdict is Verdict.INVALID:
-        return verdict, reason
-    if standing.disputed:
-        return Verdict.DISPUTED, standing.disputed
-    older = standing.rivalry.disputed_if_authentic if verdict is Verdict.AUTHENTIC else ""
-    older = older or standing.rivalry.disputed
-    if not older:
-        return verdict, reason
-    log = logged.figures.get("log")
-    if standing.history is not None and log not in (None, standing.history.log):
-        older += f"; this file's receipt is from {log}, and between logs only independent timestamps say what was first"
-    return Verdict.DISPUTED, older
-
-
-def _decide(
-    checks: list[Check], links: dict[int, Link], subject: Subject | None, attested: Attested
-) -> tuple[Verdict, str]:
-    failed = next((check for check in checks if check.status is Status.FAIL), None)
-    if failed is not None:
-        return Verdict.INVALID, f"step {failed.step}, {failed.name}: {failed.detail}"
-    if subject is None:
-        return Verdict.CLAIMED, "no latent is stored in the file, so nothing links the seed to the picture"
-    linked = any(_bits(checks, step) >= REQUIRED_BITS for step in (7, 9))
-    if links.get(9) is Link.UNATTRIBUTABLE:
-        return Verdict.CLAIMED, "the picture does not depend on its seed"
-    bound = None if subject.recipe.setup is None else subject.recipe.setup.why_not_authentic
-    if attested.holds and bound is None and not (links.get(9) is Link.HOLDS and linked):
-        return Verdict.AUTHENTIC, attested.credit
-    if links.get(8) is not Link.HOLDS:
-        return Verdict.CLAIMED, f"the picture was not compared with its stored latent (step 8): {_detail(checks, 8)}"
-    if links.get(9) is Link.HOLDS and linked:
-        if subject.calibration is None:
-            return Verdict.CONSISTENT, "regenerated, but the policy knows no calibration for this model, size and steps"
-        if bound is not None:
-            return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
-        return Verdict.AUTHENTIC, ""
-    if linked:
-        return Verdict.CONSISTENT, f"no regeneration confirmed the picture (step 9): {_detail(checks, 9)}"
-    return Verdict.CLAIMED, "seed and stored latent are not linked strongly enough (steps 7 and 9)"
-
-
-def _detail(checks: list[Check], step: int) -> str:
-    return next(check.detail for check in checks if check.step == step)
-
-
-def _bits(checks: list[Check], step: int) -> float:
-    """Bits of evidence that the seed's noise is in the latent: by correlation (7) or by inversion (9)."""
-    names = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
-    found = next((check for check in checks if check.step == step), None)
-    value = None if found is None else found.figures.get(names[step])
-    return -value if isinstance(value, float) else 0.0

@@ -14,7 +14,8 @@ PACKAGES = ("provenance", "generator", "ledger")
 ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
     authoring inspection claimed
-    verify sidecar stray standing rivals history attested integrity link plugins ports policy
+    verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage work attested integrity
+    link plugins ports policy
     manifest_write manifest container ingredient assertion jumbf cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration

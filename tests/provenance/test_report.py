@@ -49,11 +49,14 @@ def test_json():
     assert value == {
         "version": 1,
         "verdict": "claimed",
+        "qualified": "claimed",
         "statement": STATEMENTS[Verdict.CLAIMED],
         "reason": "why",
         "claim_id": "01" * 32,
         "author": "02" * 32,
         "authors": ["02" * 32],
+        "derived_from": [],
+        "lineage": None,
         "checks": [{"step": 7, "name": STEPS[7], "status": "pass", "detail": "linked", "figures": dict(check.figures)}],
     }
 
