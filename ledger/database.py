@@ -136,8 +136,10 @@ def is_known(connection: Connection) -> bool:
     return _revision(connection) is not None
 
 
-def migrate(connection: Connection, revision: str = HEAD_REVISION) -> None:
+def migrate(connection: Connection, revision: str = HEAD_REVISION, *, lose: bool = False) -> None:
     """Bring the schema to ``revision``, up or down, in the caller's transaction. Nothing happens when it is there.
+
+    With ``lose`` what is beside the entries (blobs, grants, API keys, cosignatures) may be lost on the way down.
 
     Raises:
         LedgerFault: the database was written by a newer program, or holds what an older one could not keep.
@@ -154,6 +156,7 @@ def migrate(connection: Connection, revision: str = HEAD_REVISION) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["lose"] = lose
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     if present is not None and present not in known:
         raise LedgerFault(

@@ -6,7 +6,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, inspect
+from sqlalchemy import CheckConstraint, insert, inspect
 
 from ledger import audit, database, keys
 from ledger.local import LocalLedger, open_ledger
@@ -131,6 +131,29 @@ def test_going_down_is_refused_where_something_would_be_lost(location, engine, k
     with pytest.raises(LedgerFault, match="older program does not know"), database.writing(engine) as connection:
         database.migrate(connection, "0001")
     assert dump(engine) == before
+
+
+@pytest.mark.parametrize("table", ["blobs", "grants", "api_keys", "cosignatures"])
+def test_going_down_loses_nothing_without_a_word(engine, table):
+    """A grant that is forgotten could be used once more, and what was withdrawn would be public again."""
+    write_first_log(engine, signer(), ENTRIES[:3])
+    rows = {
+        "blobs": {"digest": bytes(32), "kind": "recipe", "size": 4096, "data": b"{}"},
+        "grants": {"claim": bytes(32), "digest": bytes(32), "serial": 7, "published": True},
+        "api_keys": {"name": "gallery", "digest": bytes(32)},
+        "cosignatures": {"size": 3, "witness": "w+1", "note": b"note", "line": b"line"},
+    }
+    with database.writing(engine) as connection:
+        database.migrate(connection)
+        connection.execute(insert(Base.metadata.tables[table]).values(rows[table]))
+    before = dump(engine)
+    refused = pytest.raises(LedgerFault, match=f"would lose 1 .*empty {table} first")
+    with refused, database.writing(engine) as connection:
+        database.migrate(connection, "0001")
+    assert dump(engine) == before
+    with database.writing(engine) as connection:
+        database.migrate(connection, "0001", lose=True)
+        assert table not in inspect(connection).get_table_names()
 
 
 def test_a_failed_migration_leaves_nothing(engine):

@@ -34,6 +34,7 @@ def downgrade() -> None:
     others = bind.execute(sa.text("SELECT count(*) FROM leaves WHERE kind <> 'claim'")).scalar_one()
     if others:
         raise _fault(f"the log holds {others} entries that the older program does not know; nothing was changed")
+    _refuse_to_lose(bind)
     for table in NEW_TABLES:
         if table not in ("keys", "tiles"):
             op.drop_table(table)
@@ -41,6 +42,24 @@ def downgrade() -> None:
     _create_first_leaves()
     _copy_back()
     _drop_old("keys", "leaves", "tiles")
+
+
+def _refuse_to_lose(bind: sa.Connection) -> None:
+    """Withdrawn blobs would come back with grants that are forgotten, so nothing of this goes without a word."""
+    named = {
+        "blobs": "published recipes and latents",
+        "grants": "grants",
+        "api_keys": "API keys",
+        "cosignatures": "cosignatures",
+    }
+    counts = {name: bind.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar_one() for name in named}  # noqa: S608
+    lost = [f"{count} {named[name]}" for name, count in counts.items() if count]
+    config = op.get_context().config
+    if lost and not (config is not None and config.attributes.get("lose")):
+        raise _fault(
+            f"going back to revision 0001 would lose {', '.join(lost)}; nothing was changed. To insist, empty "
+            f"{', '.join(name for name, count in counts.items() if count)} first, or pass lose=True to database.migrate"
+        )
 
 
 def _fault(message: str) -> Exception:
