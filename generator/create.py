@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from provenance.manifest_write import Remix
+
 __all__ = [
     "Created",
     "Job",
@@ -54,12 +56,16 @@ _DEFAULT_FRACTION = 1 / 7.2
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be claimed: recipe, latent integers (C, H, W), pixels (H, W, 3), and foreign text to be kept."""
+    """What is to be claimed: recipe, latent integers (C, H, W), pixels (H, W, 3), and foreign text to be kept.
+
+    ``remix``: of a derived picture, what its manifest carries of the works that it was made from.
+    """
 
     recipe: Recipe
     integers: NDArray[np.int16]
     rgb: NDArray[np.uint8]
     kept_text: Mapping[str, str]
+    remix: Remix | None = None
 
 
 def create(
@@ -111,6 +117,7 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
         sealed=work.sealed,
         environment={} if job.anonymous else studio.runtime.environment(),
         title=job.output.name if not job.anonymous else "picture",
+        remix=picture.remix,
     )
     image, media_type = _encode(job, picture)
     signed = wrap(

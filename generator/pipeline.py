@@ -56,6 +56,10 @@ class Pipeline(Protocol):
         """Latents of the noise's shape. ``seeds``: one for each picture, for samplers that draw further noise."""
 
     @property
+    def decoder(self) -> Any:
+        """The autoencoder, with or without its encoder."""
+
+    @property
     def last_draws(self) -> int:
         """How many streams of further noise the last run took from each seed."""
 

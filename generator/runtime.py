@@ -21,6 +21,7 @@ from generator.assembly import Assembled, assemble
 from generator.families import HOUSE_PIPELINE
 from generator.guard import no_other_randomness
 from generator.models import check_unchanged
+from generator.remix.encode import encode
 from generator.remix.perform import Performance
 from provenance.errors import EnvironmentFault, NotFiniteError, UsageError
 
@@ -149,6 +150,17 @@ class Runtime:
             return None
         found: NDArray[np.float32] = self._array(noise)[0]
         return found
+
+    def encode(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The latent (C, h, w) of an outside picture, uint8 (H, W, 3).
+
+        Raises:
+            UsageError: a size that the model cannot make, or a model without its encoder.
+        """
+        self.latent_shape(rgb.shape[1], rgb.shape[0])
+        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+            latent: NDArray[np.float32] = self._array(encode(self._pipeline.decoder, rgb))[0]
+        return latent
 
     def decode(self, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (B, H, W, 3), decoded in float32 whatever the sampling dtype is."""
