@@ -1,8 +1,9 @@
 """A log over HTTP, behind the port ``provenance.ports.Ledger``.
 
 Nothing that the service answers is believed: its checkpoints must be signed by the keys that are known for its address
-(:mod:`ledger.pins`), what it says about an entry must be proved by the tiles below such a checkpoint, receipts are
-checked whole. A service can still be silent about an entry, or show an older state; monitors and witnesses find that.
+(:mod:`ledger.pins`) and continue what was seen before (:mod:`ledger.shown`), what it says about an entry must be proved
+by the tiles below such a checkpoint, receipts are checked whole. A service can still be silent about an entry, or show
+to one who never saw a newer one an older state; monitors and witnesses find that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ledger import wire
 from ledger.apikey import api_key
 from ledger.pins import MAX_KEYS_BYTES, read_chain, read_offered, trusted_keys
 from ledger.refusal import raise_for
+from ledger.shown import Shown
 from ledger.tiled import LOG_PREFIX, TiledLog
 from ledger.transport import Transport
 from provenance.entry import ATTESTATION, parse_any
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from provenance.checkpoint import Checkpoint
     from provenance.entry import AnyEntry
     from provenance.note import VerifierKey
-    from provenance.ports import About
+    from provenance.ports import About, Vouched
     from provenance.receipt import Receipt
     from provenance.succession import Succession
 
@@ -80,7 +82,7 @@ class RemoteLedger:
     def __init__(self, transport: Transport, keys: Sequence[VerifierKey]) -> None:
         self._transport = transport
         self._tiled = TiledLog(transport, keys, lambda: _keys_of(transport))
-        self._newest: Checkpoint | None = None
+        self._shown = Shown(self._tiled)
         self._entries: OrderedDict[int, bytes] = OrderedDict()
 
     @property
@@ -92,7 +94,7 @@ class RemoteLedger:
     def verifier_key(self) -> str:
         """That of the known keys which signs its checkpoints at present."""
         with self._answers():
-            return self._checkpoint().signed_by[0].format()
+            return self._shown.newest().signed_by[0].format()
 
     @property
     def verifier_keys(self) -> tuple[str, ...]:
@@ -107,7 +109,18 @@ class RemoteLedger:
     def head(self) -> Checkpoint:
         """The newest checkpoint, asked for now."""
         with self._answers():
-            return self._refresh()
+            return self._shown.refresh()
+
+    @property
+    def size(self) -> int:
+        """Leaves of the tree in which its answers were looked up."""
+        with self._answers():
+            return self._shown.newest().size
+
+    def vouched(self) -> Sequence[Vouched]:
+        """Checkpoints that others have signed lately, each proved to be continued by what is shown."""
+        with self._answers():
+            return self._shown.vouched()
 
     def submit(self, entry: bytes) -> LoggedEntry:
         """Log an entry, or find the one with its id that was logged first. It is durable when this returns."""
@@ -275,20 +288,13 @@ class RemoteLedger:
     def _covering(self, index: int) -> Checkpoint:
         """A checkpoint that has the leaf ``index``; waits a little for one that is about to be published."""
         end = time.monotonic() + _PUBLISHED_SECONDS
-        checkpoint = self._checkpoint()
+        checkpoint = self._shown.newest()
         while checkpoint.size <= index:
             if time.monotonic() > end:
                 raise ForgedError(f"speaks of entry {index}, and its checkpoint has {checkpoint.size} entries")
             time.sleep(_POLL)
-            checkpoint = self._refresh()
+            checkpoint = self._shown.refresh(beyond=index)
         return checkpoint
-
-    def _checkpoint(self) -> Checkpoint:
-        return self._newest or self._refresh()
-
-    def _refresh(self) -> Checkpoint:
-        self._newest = self._tiled.checkpoint()
-        return self._newest
 
     @contextlib.contextmanager
     def _answers(self) -> Iterator[None]:

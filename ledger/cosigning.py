@@ -3,7 +3,8 @@
 A :class:`Cosigner` runs in a thread beside the server. At each round it shows the newest published checkpoint to every
 witness that has not cosigned it, with a proof that it continues the one that the witness has; lines that come back are
 checked and kept in the log, from where the published checkpoint and receipts take them. A witness that is down costs a
-line of journal and its own cosignature, and is asked less and less often.
+line of journal and its own cosignature, and is asked less and less often. Where the log does not grow, each is asked
+every hour to state again that it has seen nothing newer: that is what shows a reader that the state is fresh.
 
 A witness that has a larger tree than this log shows that the log was set back to an older state. :meth:`Cosigner.ask`
 finds that out before anything is signed.
@@ -33,6 +34,7 @@ __all__ = ["Cosigned", "Cosigner", "Published", "check_witness"]
 
 _LONGEST_PAUSE = 600.0
 _SHORTEST_ROUND = 0.2
+_RENEWED_SECONDS = 3_600.0
 _OK, _NOT_FOUND, _CONFLICT = 200, 404, 409
 _TRIES = 3
 
@@ -86,6 +88,7 @@ class _Witness:
     size: int = 0
     failures: int = 0
     again: float = 0.0
+    renewal: float = 0.0
 
 
 class Cosigner:
@@ -177,7 +180,9 @@ class Cosigner:
 
     def _is_due(self, witness: _Witness, known: dict[str, int], size: int) -> bool:
         witness.size = max(witness.size, *(known.get(key.name, 0) for key in witness.keys))
-        return 0 < size != known.get(witness.keys[0].name, 0) and time.monotonic() >= witness.again
+        now = time.monotonic()
+        due = size != known.get(witness.keys[0].name, 0) or now >= witness.renewal
+        return size > 0 and due and now >= witness.again
 
     def _show(self, witness: _Witness, published: Published, kept: list[int], faults: list[LedgerFault]) -> None:
         try:
@@ -198,6 +203,7 @@ class Cosigner:
         """The witness's lines over this checkpoint.
 
         Raises:
+        witness.renewal = time.monotonic() + _RENEWED_SECONDS
             LedgerFault: no answer, or a refusal. InvalidError: lines that do not hold, or no line of its key.
         """
         for _ in range(_TRIES):

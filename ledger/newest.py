@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.checkpoint import open_checkpoint, parse_checkpoint
+from provenance.cosignature import stated_time
 from provenance.errors import InvalidError, LedgerFault, SeedproofError
 from provenance.files import read_bounded
 from provenance.note import MAX_NOTE_BYTES, split_note
@@ -95,7 +96,8 @@ def check_not_older(seen: Checkpoint | None, tree: StoredTree, size: int, who: s
 def supersedes(note: bytes, present: bytes | None) -> bool:
     """Whether a checkpoint may take the place of the present one; one that cannot be read is none.
 
-    Of one tree the one with more cosignatures stays, unless the log has changed its keys: then the new ones must show.
+    Of one tree the one with more cosignatures stays, or with later ones, unless the log has changed its keys: then the
+    new ones must show.
 
     Raises:
         LedgerFault: both are of one size and not of one tree, or of two logs.
@@ -113,10 +115,13 @@ def supersedes(note: bytes, present: bytes | None) -> bool:
         )
     if old.size != new.size:
         return old.size < new.size
-    return not _own_lines(note) <= _own_lines(present) or len(present) < len(note)
+    if len(present) < len(note):
+        return True
+    lines, before = _times(note), _times(present)
+    renewed = lines.keys() == before.keys() and sum(lines.values()) > sum(before.values())
+    return renewed or any(name == new.origin and (name, key_id) not in before for name, key_id in lines)
 
 
-def _own_lines(note: bytes) -> set[bytes]:
-    """Ids of the keys under the log's own name that signed."""
-    text, lines = split_note(note)
-    return {line.key_id for line in lines if line.name == text.split("\n", 1)[0]}
+def _times(note: bytes) -> dict[tuple[str, bytes], int]:
+    """Name and id of every key that signed -> the time that it states."""
+    return {(line.name, line.key_id): stated_time(line) for line in split_note(note)[1]}

@@ -15,6 +15,7 @@ from ledger.receipts import ReceiptMaker
 from ledger.recovery import read_shown
 from ledger.sequencer import State, TreeHead, append, current_state, sign_head
 from ledger.tree import StoredTree
+from ledger.vouched import newest_vouched, renew_cosignature
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
 from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.merkle import EMPTY_ROOT
@@ -97,6 +98,13 @@ class Log(Reader):
             tokens = [row.token for row in rows]
             return [replace(row, note=self._receipts.signed_now(tree, state.head, row.note, tokens)) for row in rows]
 
+    def vouched(self) -> list[tuple[bytes, list[bytes]]]:
+        """Checkpoints that others have signed lately, with their tokens, newest first (:mod:`ledger.vouched`)."""
+        with self._reading() as (connection, state):
+            tree = StoredTree(connection, state.edge, self._cache)
+            found = newest_vouched(connection, self._shown(connection, state).size)
+            return [(self._receipts.signed_now(tree, state.head, note, tokens), tokens) for note, tokens in found]
+
     def submit_batch(self, batch: Sequence[Prepared]) -> list[Accepted | InvalidError]:
         """Append entries in their order, in one transaction; all that is accepted is durable when this returns.
 
@@ -152,6 +160,8 @@ class Log(Reader):
     def add_cosignature(self, size: int, line: bytes) -> bool:
         """Keep a witness's signature line (with its newline) over the checkpoint of this size; False when it is there.
 
+        One that states a later time than the witness's present one over this checkpoint takes its place.
+
         Whether it holds is for the caller to check. Later receipts carry it, and the published note once it is
         published again, which :meth:`publish` does.
 
@@ -166,7 +176,8 @@ class Log(Reader):
                 raise LedgerFault(f"ledger {self.location}: has not published a checkpoint of {size} entries")
             root = StoredTree(connection, state.edge, self._cache).root(size) if size else EMPTY_ROOT
             note = sign_checkpoint(self.origin, size, root, self._signers)
-            return evidence.add_cosignature(connection, size, note, line)
+            added = evidence.add_cosignature(connection, size, note, line)
+            return added or renew_cosignature(connection, size, line)
 
     def _publish(self, start: int | None, cosign: Callable[[TreeHead], Sequence[bytes]] | None) -> TreeHead:
         if self._store is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledger.seen import Seen
 from provenance.errors import InvalidError, LedgerFault, OutputError, UnsupportedVersionError, UsageError
 from provenance.files import read_bounded, write_atomic
 from provenance.home import find_home
@@ -86,6 +87,8 @@ def trusted_keys(address: str, offered: Sequence[VerifierKey], chain: Chain = tu
     if not pinned:
         keys = _introduced(address, offered, chain)
         _write([*_pinned(), *((address, key) for key in keys)], address)
+        if not any(key.name == keys[0].name for place, key in _pinned() if place != address):
+            Seen(keys[0].name).forget()  # by an earlier log of this name, whose lines somebody took out
         note(f"{address}: met for the first time; from now on it must be the log {keys[0].name}")
         return keys
     keys = _followed(address, pinned, offered, chain)

@@ -79,7 +79,7 @@ def read_picture_file(path: Path) -> bytes:
     "--max-age",
     type=click.FloatRange(0, 876_000, min_open=True),
     metavar="HOURS",
-    help="With --require-fresh: how old the newest word of the policy's witnesses or authorities may be.  [default: 24]",
+    help="With --require-fresh: how old the newest word of its witnesses or authorities may be; 24 by default.",
 )
 @click.option(
     "--opening", "opening_file", type=click.Path(path_type=Path), help="Opens a sealed prompt (see: disclose)."

@@ -31,8 +31,13 @@ __all__ = [
     "add_cosignatures",
     "cosign",
     "open_cosignatures",
+    "stated_time",
     "take_cosignatures",
 ]
+
+
+_TIMED_LENGTHS = [8 + kind.signature_bytes for kind in KeyType if kind.timed]
+"""u64be(time) and the signature proper (``provenance.notekey``)."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,12 @@ def open_cosignatures(note: bytes, keys: Sequence[VerifierKey]) -> tuple[Cosigna
             if time > 0:
                 found[key] = max(time, found.get(key, 0))
     return tuple(Cosignature(key, time) for key, time in found.items())
+
+
+def stated_time(line: Signature) -> int:
+    """The time that a signature line states, in seconds, unchecked; 0 where it states none, as one of type 01."""
+    timed = len(line.signature) in _TIMED_LENGTHS
+    return int.from_bytes(line.signature[:8], "big") if timed else 0
 
 
 def take_cosignatures(note: bytes, answer: bytes, keys: Sequence[VerifierKey]) -> list[bytes]:

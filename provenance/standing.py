@@ -1,4 +1,4 @@
-"""Steps 10 to 12: how the claim stands among others: logged, attested, owned, rivalled, derived."""
+"""Steps 10 and 11: how the claim stands among others: logged, attested, owned, rivalled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from provenance.claim import claim_id, format_entry
 from provenance.cosignature import open_cosignatures
 from provenance.entry import parse_any
 from provenance.errors import EnvironmentFault, InvalidError, UnsupportedVersionError
+from provenance.freshness import check_freshness
 from provenance.history import History, read_history
 from provenance.ownership import revocation_reason
 from provenance.receipt import check_receipt, parse_receipt
@@ -20,13 +21,14 @@ from provenance.timeevidence import check_timestamps
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from provenance.claim import Claim, Entry
+    from provenance.claim import Entry
+    from provenance.freshness import Freshness
     from provenance.ownership import Ownership
     from provenance.policy import Policy
     from provenance.ports import Ledger
     from provenance.receipt import ReceiptCheck
 
-__all__ = ["Standing", "check_lineage", "check_logged", "check_standing"]
+__all__ = ["Standing", "check_logged", "check_standing"]
 
 Figures = dict[str, str | int | float | bool | None]
 
@@ -88,14 +90,16 @@ def check_logged(
     return Check(10, status, f"{check.detail}; {said}", check.figures | figures), attested
 
 
-def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, require_fresh: bool) -> Standing:
+def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, fresh: Freshness | None = None) -> Standing:
     """Step 11: what the log knows about this claim since, and about other claims over the same pixels or latent.
+
+    ``fresh``: how new the word of others about the log's state must be; None where that does not matter.
 
     Raises:
         EnvironmentFault: freshness was demanded and cannot be had. LedgerFault: the log's answers do not verify.
     """
     if ledger is None:
-        if require_fresh:
+        if fresh is not None:
             raise EnvironmentFault("--require-fresh needs a ledger to ask for rivals; name one with --ledger")
         return Standing(
             Check(11, Status.SKIP, "rivals, transfers and revocations not checked: no ledger was asked (--ledger)")
@@ -104,11 +108,15 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, requi
     history = read_history(claim_id(entry.claim), ledger, notaries=notaries)
     others = find_rivals(entry.claim, ledger)
     rivals, gap = others.rivals, _gap(history, others)
-    if require_fresh and (history is None or gap):
+    if fresh is not None and (history is None or gap):
         what = gap or f"this claim is not in {ledger.location}"
         raise EnvironmentFault(f"--require-fresh: {what}; so its standing is not known")
+    shown = f"as far as {ledger.location} shows at {ledger.size} entries"
+    if fresh is not None:
+        shown += f" ({check_freshness(ledger, policy, fresh)})"
     figures: Figures = {
         "ledger": ledger.location,
+        "size": ledger.size,
         "rivals": len(rivals),
         "siblings": others.siblings,
         "own_index": None if history is None else history.claim.index,
@@ -126,19 +134,12 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, requi
         remark = f"{len(rivals)} later claims over the same picture; this one is first"
     disputed = _grievance(history.ownership)
     text = "; ".join(filter(None, (disputed or owned, remark, gap))) or (
-        f"no other claim over the same pixels or latent in {ledger.location}, never transferred or revoked"
+        "no other claim over the same pixels or latent, never transferred or revoked"
     )
     calm = not (disputed or rivals or gap)
     attestations = tuple(item.entry.data for item in history.ownership.attestations)
-    check = Check(11, Status.PASS if calm else Status.WARN, text, figures)
+    check = Check(11, Status.PASS if calm else Status.WARN, f"{text}, {shown}", figures)
     return Standing(check, disputed, rivalry, history, attestations)
-
-
-def check_lineage(claim: Claim) -> Check:
-    """Step 12: works that this one was made from."""
-    if not claim.parents:
-        return Check(12, Status.PASS, "made from its seed and prompt alone, no parents")
-    return Check(12, Status.WARN, f"{len(claim.parents)} parents are named; they were not verified")
 
 
 # --- step 10 --------------------------------------------------------------------------------------------------------

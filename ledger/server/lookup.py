@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from ledger.lookup import FoundEntry
     from provenance.ports import About
 
-__all__ = ["claim", "claim_receipt", "claims", "entry", "entry_receipt", "follow_ups", "proof", "receipt", "stamps"]
+__all__ = [
+    "claim",
+    "claim_receipt",
+    "claims",
+    "entry",
+    "entry_receipt",
+    "follow_ups",
+    "proof",
+    "receipt",
+    "stamps",
+    "vouched",
+]
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
@@ -107,6 +118,14 @@ async def stamps(request: Request) -> Response:
         "timestamps": [{"authority": row.authority, "token": row.token.hex()} for row in rows],
     }
     return _answer(document, _FRESH)
+
+
+async def vouched(request: Request) -> Response:
+    """Checkpoints that witnesses and authorities have signed lately."""
+    service = service_of(request)
+    found = await service.run(service.log.vouched)
+    checkpoints = [{"note": note.decode(), "timestamps": [token.hex() for token in tokens]} for note, tokens in found]
+    return _answer({"checkpoints": checkpoints}, _FRESH)
 
 
 async def _find(request: Request, *, claims: bool) -> FoundEntry:

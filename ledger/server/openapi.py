@@ -88,6 +88,13 @@ def _entries() -> Json:
                 **by_index,
             )
         },
+        "/v1/vouched": {
+            "get": _operation(
+                "getVouched",
+                "Checkpoints that witnesses and authorities have signed lately: how fresh the log's state is.",
+                {"200": _json("Vouched")},
+            )
+        },
         "/v1/stamps/{size}": {
             "get": _operation(
                 "getStamps",
@@ -202,6 +209,13 @@ def _schemas() -> Json:
         "Page": _object(entries={"type": "array", "items": entry, "maxItems": MAX_PAGE}),
         "Receipt": _object(kind={"const": "receipt"}, v={"const": 1}, proof=_TEXT, more=True),
         "Stamps": _object(size=_COUNT, note=note, timestamps={"type": "array", "items": stamp}),
+        "Vouched": _object(
+            checkpoints={
+                "type": "array",
+                "items": _object(note=_TEXT, timestamps={"type": "array", "items": _TEXT}),
+                "maxItems": 8,
+            }
+        ),
         "Blob": _object(digest=_HEX32, kind={"enum": ["recipe", "latent"]}, bytes=_COUNT),
         "Log": _object(
             origin=_TEXT,

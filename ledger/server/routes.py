@@ -32,6 +32,7 @@ def routes() -> Sequence[Route]:
         Route("/v1/follow-ups", submit.submit_follow_up, methods=["POST"]),
         Route("/v1/follow-ups", lookup.follow_ups),
         Route("/v1/stamps/{size}", lookup.stamps),
+        Route("/v1/vouched", lookup.vouched),
         Route("/v1/blobs/{digest}", blobs.put, methods=["PUT"]),
         Route("/v1/blobs/{digest}", blobs.delete, methods=["DELETE"]),
         Route("/v1/blobs/{digest}", blobs.get),
