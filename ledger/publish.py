@@ -17,6 +17,7 @@ from provenance.canonicalfile import read_plain
 from provenance.claim import claim_id, parse_entry
 from provenance.credentials import one_time_credentials
 from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UnsupportedVersionError
+from provenance.kept import kept_remix
 from provenance.note import split_note
 from provenance.pixels import media_type_of
 from provenance.policy import Policy
@@ -89,6 +90,7 @@ def publish_picture(
         sealed=work.assertion.sealed,
         environment=read_environment(work.assertion.environment),
         title=work.title,
+        remix=kept_remix(data),
     )
     signer = credentials if work.claim.authors else one_time_credentials(now)
     media_type = media_type_of(data) or ""

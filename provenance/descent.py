@@ -61,7 +61,7 @@ def verdict_bound(lineage: Lineage, ancestry: Ancestry) -> tuple[Verdict, str] |
     if unsound:
         reason = ancestry.open.get(unsound[0], "it was not made again here")
         return Verdict.CONSISTENT, (
-            f"{len(unsound)} of its {len(lineage.nodes)} ancestors are not shown to be made from their own seeds "
+            f"of its ancestors {len(unsound)} out of {len(lineage.nodes)} were not shown to come from their own seeds "
             f"({unsound[0].hex()[:16]}...: {reason}); verify --deep makes them again"
         )
     return None

@@ -28,6 +28,7 @@ __all__ = [
     "Nested",
     "data_uris",
     "ingredients_below",
+    "manifests_from",
     "our_assertion",
 ]
 
@@ -88,13 +89,18 @@ def data_uris(manifests: object, active: str) -> dict[str, list[str]]:
     Of a manifest that stores two latents neither counts.
     """
     known = as_object(manifests)
-    below = [label for each in _references(known, active) if (label := each.label) is not None]
     found: dict[str, list[str]] = {title: [] for title in DATA_TITLES}
-    for label in dict.fromkeys((active, *below)):
+    for label in manifests_from(manifests, active):
         for title, uris in _stored(as_object(known.get(label)), label).items():
             if title != LATENT_TITLE or len(uris) == 1:
                 found[title] += uris
     return {title: uris[:_MAX_DATA] for title, uris in found.items()}
+
+
+def manifests_from(manifests: object, label: str) -> list[str]:
+    """Labels of a manifest and of all below it, each once."""
+    references = _references(as_object(manifests), label)
+    return list(dict.fromkeys((label, *(each.label for each in references if each.label is not None))))
 
 
 def ingredients_below(

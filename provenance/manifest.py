@@ -36,6 +36,7 @@ __all__ = [
     "format_assertion",
     "parse_assertion",
     "read_container",
+    "read_data",
     "settings",
 ]
 
@@ -132,25 +133,46 @@ def _read_latent(reader: Any, store: object) -> bytes | None:
     return out.getvalue()
 
 
+def read_data(data: bytes, media_type: str) -> dict[str, bytes]:
+    """Data of ours in the manifests of a file that :func:`read_container` reads, by URI.
+
+    Raises:
+        InvalidError, LimitError: as there.
+    """
+    try:
+        reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=_context(os.getpid(), None))
+        if reader is None:
+            return {}
+        with reader:
+            return _read_all(reader, json.loads(reader.json()))
+    except InvalidError:
+        raise
+    except Exception as error:  # as in read_container
+        raise InvalidError(explain_damage(_short(error))) from error
+
+
 def _read_nested(reader: Any, store: dict[str, Any], jumbf: bytes | None) -> Nested:
     """Data of ours and certificates in the manifests below the active one; nothing where there are none."""
-    active = active_label(store)
-    if len(store.get("manifests") or ()) <= 1 and not any(
-        data_uris(store.get("manifests"), active)[title] for title in (OUTSIDE_TITLE, WORK_TITLE)
-    ):
+    uris = data_uris(store.get("manifests"), active_label(store))
+    if len(store.get("manifests") or ()) <= 1 and not (uris[OUTSIDE_TITLE] or uris[WORK_TITLE]):
         return Nested()
+    data = _read_all(reader, store)
+    try:
+        return Nested(data, {} if jumbf is None else signing_certificates(jumbf))
+    except InvalidError:
+        return Nested(data)
+
+
+def _read_all(reader: Any, store: dict[str, Any]) -> dict[str, bytes]:
     data, total = dict[str, bytes](), 0
-    for uri in (uri for uris in data_uris(store.get("manifests"), active).values() for uri in uris):
+    for uri in (uri for uris in data_uris(store.get("manifests"), active_label(store)).values() for uri in uris):
         out = io.BytesIO()
         reader.resource_to_stream(uri, out)
         total += out.tell()
         if out.tell() > MAX_LATENT_BYTES or total > MAX_NESTED_BYTES:
             raise LimitError(f"manifest: the works in it store more than {MAX_NESTED_BYTES} bytes of latents")
         data[uri] = out.getvalue()
-    try:
-        return Nested(data, {} if jumbf is None else signing_certificates(jumbf))
-    except InvalidError:
-        return Nested(data)
+    return data
 
 
 def _certificate(jumbf: bytes | None, label: str) -> bytes | None:

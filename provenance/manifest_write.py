@@ -34,7 +34,7 @@ from provenance.manifest import MAX_LATENT_BYTES, MAX_STORE_BYTES, settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_TITLE", "TERMS", "Parent", "Remix", "sign_picture"]
+__all__ = ["MAX_TITLE", "TERMS", "Parent", "Remix", "place_of", "sign_picture"]
 
 MAX_TITLE = 1_000
 """Longest title of a manifest, in characters."""
@@ -44,6 +44,7 @@ TERMS = ("allowed", "notAllowed", "constrained")
 
 _MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_PARENT = "seedproof-parent-"
 _LATENT_FORMAT = "application/octet-stream"
 _MEDIA_TYPES = ("image/png", "image/webp")
 _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -55,7 +56,8 @@ _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
 
 @dataclass(frozen=True)
 class Parent:
-    """One work that a picture was made from, as the manifest carries it: one of ``file``, ``store`` and ``work``.
+    """One work that a picture was made from, as the manifest carries it: one of ``file``, ``store`` and ``work``, or by
+    name alone, for an outside picture whose file is gone.
 
     Attributes:
         title: shown by viewers.
@@ -193,7 +195,14 @@ def _edited(remix: Remix) -> list[dict[str, Any]]:
 
 
 def _label(place: int) -> str:
-    return f"seedproof-parent-{place}"
+    return f"{_PARENT}{place}"
+
+
+def place_of(label: str) -> int | None:
+    """Inverse: the place of a parent among the parents, None for an ingredient that is none of ours."""
+    place = label.removeprefix(_PARENT)
+    known = label.startswith(_PARENT) and place.isascii() and place.isdecimal() and len(place) <= len("99")
+    return int(place) if known else None
 
 
 def _carried(remix: Remix | None) -> list[dict[str, Any]]:
@@ -204,18 +213,15 @@ def _carried(remix: Remix | None) -> list[dict[str, Any]]:
         _data(OUTSIDE_TITLE, f"{OUTSIDE_TITLE}-{place}") for place in range(len(remix.outside))
     ]
     for place, parent in enumerate(remix.parents):
+        entry = {"title": parent.title, "format": parent.media_type, **_relation(place)}
         if parent.work is not None:
             entries.append(_data(WORK_TITLE, f"{WORK_TITLE}-{place}") | _relation(place))
         elif parent.store is not None:
-            entries.append(
-                {
-                    "title": parent.title,
-                    "format": parent.media_type,
-                    "manifest_data": {"format": "application/c2pa", "identifier": f"store-{place}"},
-                    **({} if parent.results is None else {"validation_results": dict(parent.results)}),
-                    **_relation(place),
-                }
-            )
+            carried = {"manifest_data": {"format": "application/c2pa", "identifier": f"store-{place}"}}
+            results = {} if parent.results is None else {"validation_results": dict(parent.results)}
+            entries.append({**entry, **carried, **results})
+        elif parent.file is None:
+            entries.append(entry)
     return entries
 
 
@@ -234,9 +240,9 @@ def _add_parents(builder: Any, remix: Remix | None) -> None:
             builder.add_resource(f"{WORK_TITLE}-{place}", io.BytesIO(parent.work))
         elif parent.store is not None:
             builder.add_resource(f"store-{place}", io.BytesIO(parent.store))
-        else:
+        elif parent.file is not None:
             entry = {"title": parent.title, **_relation(place)}
-            builder.add_ingredient(entry, parent.media_type, io.BytesIO(parent.file or b""))
+            builder.add_ingredient(entry, parent.media_type, io.BytesIO(parent.file))
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
-from provenance.claim import LatentRef, latent_from_json, latent_to_json
+from provenance.claim import MAX_PARENTS, LatentRef, latent_from_json, latent_to_json
 from provenance.encoding import Fields, Json, decimal_string
 from provenance.errors import EncodingError
 
@@ -36,8 +36,8 @@ __all__ = [
 Parameter = Decimal | int | str
 """A share or weight (decimal), a count (int), or a choice (str)."""
 
-MAX_SOURCES = 8
-"""Most latents that one operation starts from: beyond that a blend shows nobody."""
+MAX_SOURCES = MAX_PARENTS
+"""Most latents that one operation starts from."""
 
 MAX_AVERAGE = 8
 """Most draws of noise that FlowEdit averages over in one step; the paper uses up to 5."""

@@ -13,7 +13,7 @@ PACKAGES = ("provenance", "generator", "ledger")
 
 ROOMS = """
     cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
-    authoring inspection claimed
+    authoring kept inspection claimed
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage work attested integrity
     link plugins ports policy
     manifest_write manifest container ingredient assertion jumbf cbor
