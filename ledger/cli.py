@@ -11,7 +11,7 @@ from ledger.cli_publish import publish
 __all__ = ["ledger", "publish"]
 
 _COMMANDS = {
-    "api-key": "ledger.cli_serve:api_key",
+    "api-key": "ledger.cli_apikey:api_key",
     "backup": "ledger.cli_operate:backup",
     "find": "ledger.cli_look:find",
     "fsck": "ledger.cli_operate:fsck",

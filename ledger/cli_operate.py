@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ledger.cli_database import refuse_password
 from provenance.errors import LedgerFault, UsageError
 from provenance.home import find_home
 from provenance.terminal import ProgressLine, note, write_json
@@ -112,7 +113,7 @@ def restore(file: Path | None, location: str, key_file: Path | None, tiles: str 
     from ledger.backup import restore as restore_log
 
     with _progress("taking entries from the tiles") as show:
-        before, size = restore_log(file, location, key_file, tiles, show)
+        before, size = restore_log(file, _place(location), key_file, tiles, show)
     if as_json:
         write_json({"version": 1, "entries_of_backup": before, "entries": size})
         return
@@ -166,7 +167,7 @@ def _place(location: str | None) -> str:
         return str(find_home().ledger)
     if location.startswith(("http://", "https://")):
         raise UsageError("this is the operator's command: name the log's database, not its address")
-    return location
+    return refuse_password(location)
 
 
 @contextlib.contextmanager

@@ -1,40 +1,32 @@
-"""``seedproof ledger serve`` and ``seedproof ledger api-key``: run the log as a service."""
+"""``seedproof ledger serve``: run the log as a service."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ledger.cli_database import refuse_password
 from provenance.errors import UsageError
-from provenance.terminal import note, write_json
+from provenance.terminal import note
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["DATABASE", "KEY", "serve"]
 
-    from ledger.log import Log
-
-__all__ = ["api_key", "serve"]
-
-_DATABASE = click.option(
+DATABASE = click.option(
     "--database", required=True, metavar="URL", help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
 )
-_KEY = click.option(
+KEY = click.option(
     "--key",
     "key_file",
     type=click.Path(path_type=Path),
     help="The log's signing keys; beside a SQLite file by default.",
 )
 _MAX_PORT = 65_535
-_MAX_NAME = 100
-
-T = TypeVar("T")
 
 
 @click.command(epilog="Example: seedproof ledger serve --database sqlite:///claims.db --tiles claims.tiles")
-@_DATABASE
-@_KEY
+@DATABASE
+@KEY
 @click.option(
     "--tiles",
     metavar="FOLDER|URL",
@@ -84,6 +76,12 @@ T = TypeVar("T")
     multiple=True,
     metavar="VKEY",
     help="Verifier key of the witness at the same place.",
+)
+@click.option("--require-witness", is_flag=True, help="Do not start while a witness is away: see docs/operating.md.")
+@click.option(
+    "--allow-unsafe-database",
+    is_flag=True,
+    help="Serve from a PostgreSQL that may lose what it has confirmed (fsync or full_page_writes off).",
 )
 @click.option("--require-api-key", is_flag=True, help="Take entries only with a key of: seedproof ledger api-key add.")
 @click.option(
@@ -151,6 +149,8 @@ def serve(
     authorities: tuple[str, ...],
     timestamp_roots: tuple[Path, ...],
     require_api_key: bool,
+    require_witness: bool,
+    allow_unsafe_database: bool,
     blob_quota: int,
     connections: int,
     proxies: tuple[str, ...],
@@ -161,13 +161,14 @@ def serve(
     lines. SIGTERM ends it: what was accepted is logged and published. TLS is for a reverse proxy (docs/operating.md).
     """
     from ledger.cosigning import check_witness
+    from ledger.database import require_durable
     from ledger.server.process import announce, listen, open_settings
     from ledger.server.process import serve as run
     from ledger.server.settings import Patience, Settings, Witness
     from ledger.timestamping import check_authority_url, read_roots
 
     host, port = _address(address)
-    _check_database(database)
+    refuse_password(database)
     if len(witnesses) != len(witness_keys):
         raise UsageError("give each --witness its --witness-key, in the same order")
     for url, key in zip(witnesses, witness_keys, strict=True):
@@ -176,6 +177,10 @@ def serve(
         check_authority_url(url)
     for proxy in proxies:
         _check_proxy(proxy)
+    if require_witness and not witnesses:
+        raise UsageError("--require-witness needs a --witness")
+    if authorities and not timestamp_roots:
+        note("warning: without --timestamp-root the token of whoever answers for a timestamp authority is kept")
     settings = Settings(
         database=database,
         key_file=key_file,
@@ -194,65 +199,13 @@ def serve(
         stamp_every=timestamp_every,
         patience=Patience(*patience),
         witnesses=tuple(Witness(url, key) for url, key in zip(witnesses, witness_keys, strict=True)),
+        require_witness=require_witness,
     )
+    if not read_only:
+        require_durable(database, allow=allow_unsafe_database)
     log = open_settings(settings, create=not read_only)
     listener = listen(host, port)
     run(settings, log, listener, verbose=verbose, ready=lambda: announce(listener))
-
-
-@click.group("api-key", epilog="Example: seedproof ledger api-key add gallery --database sqlite:///claims.db")
-def api_key() -> None:
-    """Keys for those who may submit to a service that asks for keys. Only their hashes are stored."""
-
-
-@api_key.command(epilog="Example: seedproof ledger api-key add gallery --database sqlite:///claims.db")
-@click.argument("name")
-@_DATABASE
-@_KEY
-def add(name: str, database: str, key_file: Path | None) -> None:
-    """Make a key and show it, once; a key of the same name is replaced."""
-    from ledger.server.doorkeeper import key_digest, make_key
-
-    key = make_key()
-    _with_log(database, key_file, lambda log: log.add_api_key(_name(name), key_digest(key)))
-    click.echo(key)
-    note("this is shown once; whoever has it may submit, as Authorization: Bearer KEY")
-
-
-@api_key.command(epilog="Example: seedproof ledger api-key remove gallery --database sqlite:///claims.db")
-@click.argument("name")
-@_DATABASE
-@_KEY
-def remove(name: str, database: str, key_file: Path | None) -> None:
-    """Remove a key; services notice within seconds."""
-    if not _with_log(database, key_file, lambda log: log.remove_api_key(name)):
-        raise UsageError(f"there is no key named {name[:60]!r}; see: seedproof ledger api-key list")
-
-
-@api_key.command("list", epilog="Example: seedproof ledger api-key list --database sqlite:///claims.db")
-@_DATABASE
-@_KEY
-@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def list_keys(database: str, key_file: Path | None, as_json: bool) -> None:
-    """Names of the keys."""
-    names = sorted(_with_log(database, key_file, lambda log: log.api_keys()))
-    if as_json:
-        write_json({"version": 1, "keys": names})
-        return
-    for name in names:
-        click.echo(name)
-
-
-def _with_log(database: str, key_file: Path | None, act: Callable[[Log], T]) -> T:
-    """Do something with an existing log that nobody need serve."""
-    from ledger.log import open_log
-
-    _check_database(database)
-    log = open_log(database, key_file=key_file, read_only=True)  # of the log itself nothing is written or published
-    try:
-        return act(log)
-    finally:
-        log.close()
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -268,13 +221,6 @@ def _beside(database: str) -> str | None:
     return None if "://" in path else f"{path}.tiles"
 
 
-def _check_database(database: str) -> None:
-    """No password in the arguments: every user of the machine can read them."""
-    credentials, at, _ = database.partition("://")[2].partition("@")
-    if (at and credentials.partition(":")[2]) or "password" in database.partition("?")[2].lower():
-        raise UsageError("--database: no password in the address, others could read it there; put it into ~/.pgpass")
-
-
 def _check_proxy(text: str) -> None:
     """An address or a network, and not everybody: who is believed may call himself what he likes, and has no rate."""
     from ipaddress import ip_network
@@ -287,13 +233,3 @@ def _check_proxy(text: str) -> None:
         raise UsageError(
             f"--proxy {text[:60]!r}: give the address of the reverse proxy, such as 127.0.0.1 or 10.0.0.0/24"
         )
-
-
-def _name(text: str) -> str:
-    from provenance.display import require_plain_text
-    from provenance.errors import InvalidError
-
-    try:
-        return require_plain_text(text, "the name of a key", limit=_MAX_NAME)
-    except InvalidError as error:
-        raise UsageError(str(error)) from error

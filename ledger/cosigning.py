@@ -123,23 +123,32 @@ class Cosigner:
             _Witness(url, tuple(own), Transport(url, timeout=timeout, patience=0.0)) for url, own in keys.items()
         ]
 
-    def ask(self) -> None:
+    def ask(self, *, required: bool = False) -> None:
         """Ask every witness for the newest checkpoint that it has of this log; one that does not answer is told.
 
         Raises:
-            LedgerFault: one has a checkpoint that this log has signed and does not know any more.
+            LedgerFault: one has a checkpoint that this log has signed and does not know any more; or, where all are
+                ``required``, one does not answer.
         """
         path = f"/{hashlib.sha256(self._log.origin.encode()).hexdigest()}/checkpoint"
         for witness in self._witnesses:
             try:
                 answer = witness.transport.request("GET", path, limit=MAX_NOTE_BYTES)
             except LedgerFault as fault:
-                self._tell(f"witness {witness.url}: was not asked at the start: {fault}")
+                if required:
+                    raise LedgerFault(f"--require-witness: {fault}") from fault
+                self._tell(
+                    f"witness {witness.url}: does not answer, so it does not keep this log from going on from an older "
+                    f"state than it has shown: {fault}"
+                )
                 continue
             if answer.status == _OK and self._is_own(answer.body):
                 self._log.check_seen(answer.body, f"the witness {witness.url}")
             elif answer.status != _NOT_FOUND:
-                self._tell(f"witness {witness.url}: shows no checkpoint of this log (status {answer.status})")
+                text = f"witness {witness.url}: shows no checkpoint of this log (status {answer.status})"
+                if required:
+                    raise LedgerFault(f"--require-witness: {text}")
+                self._tell(text)
 
     def run(self, stop: threading.Event) -> None:
         """Have checkpoints cosigned until ``stop`` is set. For a thread of its own."""

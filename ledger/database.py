@@ -31,6 +31,7 @@ __all__ = [
     "migrate",
     "open_engine",
     "reading",
+    "require_durable",
     "resolve",
     "stored_data",
     "writing",
@@ -111,6 +112,28 @@ def reading(engine: Engine) -> Iterator[Connection]:
     options = postgres.READING if engine.dialect.name == "postgresql" else {}
     with database_faults(), engine.execution_options(**options).begin() as connection:
         yield connection
+
+
+def require_durable(location: str | Path, *, allow: bool = False) -> None:
+    """Refuse a PostgreSQL that is set up to lose what it has confirmed, unless that is to be allowed.
+
+    Raises:
+        LedgerFault: it is set up so, or cannot be asked.
+    """
+    place = resolve(location)
+    if allow or place.path:
+        return
+    engine = open_engine(location)
+    try:
+        with reading(engine) as connection:
+            off = postgres.unsafe_settings(connection)
+    finally:
+        engine.dispose()
+    if off:
+        raise LedgerFault(
+            f"ledger {place}: {' and '.join(off)} off in this PostgreSQL, so that a crash may lose what was answered "
+            "as logged, and going on would sign a fork. Turn it on, or insist with --allow-unsafe-database"
+        )
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

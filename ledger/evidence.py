@@ -1,8 +1,9 @@
 """What others have signed about this log's checkpoints: timestamps of authorities, cosignatures of witnesses.
 
-A receipt shows the first checkpoint with its leaf that an authority has stamped, since that bounds the leaf's time
-best; else the newest one that is published, or cosigned if that one is not yet. Timestamps and cosignatures are over
-the text of a checkpoint, so one may be added without spoiling the other.
+A receipt shows an early checkpoint with its leaf that authorities have stamped, since that bounds the leaf's time best:
+of the first few the one that most of them have stamped, so that one worthless token, which happened to come first,
+does not stand in the way of the others. Else it shows the newest one that is published, or cosigned if that one is not
+yet. Timestamps and cosignatures are over the text of a checkpoint, so one may be added without spoiling the other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, case, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ledger.models import Cosignature, Stamp
@@ -35,6 +36,10 @@ __all__ = [
     "stamps_of",
     "with_lines",
 ]
+
+
+_FIRST_STAMPED = 4
+"""Stamped checkpoints among which a receipt chooses: some minutes of the log, as it is stamped by default."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,7 @@ def with_lines(note: bytes, lines: Sequence[bytes]) -> bytes:
 
 def checkpoint_for(connection: Connection, index: int, newest: TreeHead) -> tuple[int, bytes, list[bytes]]:
     """Size, note with cosignatures, and tokens of the checkpoint that a receipt for this leaf shows."""
-    fitting = func.min(case((Stamp.size <= newest.size, Stamp.size)))
-    size, largest = connection.execute(select(fitting, func.max(Stamp.size)).where(Stamp.size > index)).one()
-    if largest is not None and not isinstance(largest, int):  # SQLite keeps what is written, and sorts text last
-        raise LedgerFault("ledger: a stored timestamp has no number as its size; the database was tampered with")
+    size = _stamped_size(connection, index, newest.size)
     if size is not None:
         stamps = stamps_of(connection, size)
         return size, with_lines(stamps[0].note, cosignature_lines(connection, size)), _fitting(stamps)
@@ -124,6 +126,22 @@ def checkpoint_for(connection: Connection, index: int, newest: TreeHead) -> tupl
             note = connection.execute(select(Cosignature.note).where(Cosignature.size == size).limit(1)).scalar_one()
             return size, with_lines(note, cosignature_lines(connection, size)), []
     return newest.size, with_lines(newest.note, lines), []
+
+
+def _stamped_size(connection: Connection, index: int, newest: int) -> int | None:
+    """The checkpoint to show of the first few that have the leaf and are stamped, if there are any."""
+    largest = connection.execute(select(func.max(Stamp.size)).where(Stamp.size > index)).scalar()
+    if largest is not None and not isinstance(largest, int):  # SQLite keeps what is written, and sorts text last
+        raise LedgerFault("ledger: a stored timestamp has no number as its size; the database was tampered with")
+    statement = (
+        select(Stamp.size, func.count())
+        .where(Stamp.size > index, Stamp.size <= newest)
+        .group_by(Stamp.size)
+        .order_by(Stamp.size)
+        .limit(_FIRST_STAMPED)
+    )
+    found = connection.execute(statement).all()
+    return max(found, key=lambda row: (row[1], -row[0]))[0] if found else None
 
 
 def _fitting(stamps: Sequence[StampRow]) -> list[bytes]:

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["READING", "engine", "insert_arrays", "lock_schema"]
+__all__ = ["READING", "engine", "insert_arrays", "lock_schema", "unsafe_settings"]
 
 READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Execution options of a transaction that only reads."""
@@ -43,6 +43,14 @@ def engine(url: URL) -> Engine:
 def lock_schema(connection: Connection) -> None:
     """Let one process at a time make or change the tables."""
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+
+
+def unsafe_settings(connection: Connection) -> list[str]:
+    """Those settings of the server that are off and without which a crash may lose or damage what was committed."""
+    statement = (
+        "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY 1"
+    )
+    return [row[0] for row in connection.exec_driver_sql(statement)]
 
 
 def insert_arrays(

@@ -97,7 +97,7 @@ class Lifespan:
             JOURNAL.warning("cosigning", extra={"fields": {"detail": line}})
 
         cosigner = Cosigner(service.log, [(at.url, at.key) for at in service.settings.witnesses], tell=tell)
-        await asyncio.to_thread(cosigner.ask)
+        await asyncio.to_thread(cosigner.ask, required=service.settings.require_witness)
         thread = threading.Thread(target=cosigner.run, args=(stop,), name="cosigner", daemon=True)
         thread.start()
         self._stack.push_async_callback(asyncio.to_thread, thread.join)

@@ -93,6 +93,7 @@ class Settings:
         proxies: addresses of reverse proxies whose X-Forwarded-For names the client.
         authorities: RFC 3161 authorities that stamp checkpoints, at most one in ``stamp_every`` seconds;
             where ``timestamp_roots`` (PEM) are given, their tokens must chain to one of these.
+        require_witness: whether a witness that does not answer at start keeps the service from starting.
     """
 
     database: str
@@ -111,4 +112,5 @@ class Settings:
     timestamp_roots: tuple[bytes, ...] = ()
     stamp_every: float = 60.0
     witnesses: tuple[Witness, ...] = ()
+    require_witness: bool = False
     patience: Patience = field(default_factory=Patience)

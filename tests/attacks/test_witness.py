@@ -347,6 +347,9 @@ def test_a_witness_that_lies_is_told_and_left_alone(status, body):
         assert cosigner.cosign() == 0  # it is not asked again at once
         assert len(lines) == 1
         cosigner.ask()  # what it makes up does not stop the log
+        if status != 404:
+            with pytest.raises(LedgerFault, match="--require-witness"):
+                cosigner.ask(required=True)
     assert log.lines == {}
 
 

@@ -47,6 +47,34 @@ def test_receipts_carry_the_tokens_of_the_first_stamped_checkpoint(log):
     assert [each.remarks for _, each in found] == [()] * 4
 
 
+def test_a_worthless_token_that_came_first_does_not_stand_in_the_way_of_the_others(log):
+    """Over plain HTTP somebody else may answer for an authority; its row is taken then, and so is the checkpoint."""
+    a, b, forger = Authority("A"), Authority("B"), Authority("A, they say")
+    first = submit(log, 0)
+    with forger.serve() as url:
+        Stamper(log, [url]).stamp()
+    assert evidence(log, first, a, b)[0] == 1
+    submit(log, 1)
+    with a.serve() as one, b.serve() as two:
+        Stamper(log, [one, two]).stamp()
+    size, found = evidence(log, first, a, b)
+    assert (size, len(found.stamps)) == (2, 2)
+
+
+def test_only_the_first_few_stamped_checkpoints_are_chosen_from(log):
+    """A receipt bounds the time of its entry: a much later checkpoint would say less, whoever stamped it."""
+    a, b = Authority("A"), Authority("B")
+    with a.serve() as one, b.serve() as two:
+        alone, both = Stamper(log, [one]), Stamper(log, [one, two])
+        first = submit(log, 0)
+        for number in range(1, 5):
+            alone.stamp()
+            submit(log, number)
+        both.stamp()
+        assert evidence(log, first, a, b)[0] == 1
+        assert parse_receipt(log.receipt(1)).checkpoint.size == 5
+
+
 def test_a_cosignature_that_comes_later_spoils_no_timestamp(log):
     a, accepted = Authority("A"), submit(log, 0)
     with a.serve() as url:

@@ -13,6 +13,7 @@ from provenance.errors import LedgerFault, UsageError
 from provenance.receipt import check_receipt, parse_receipt
 from tests.support.entries import make_entry
 
+WITH_PASSWORD = ("postgresql+psycopg://ann:hunter2@db.example/log", "postgresql://ann@db.example/log?password=hunter2")
 BATCH = [make_entry(i, authors=["ann"]) for i in range(260)]
 
 
@@ -238,3 +239,14 @@ def test_keys_change_without_a_break(log, elsewhere, tmp_path):
 def test_commands_of_the_operator_refuse_addresses(log):
     for command, more in ((cli_operate.fsck, ()), (cli_operate.backup, ("-o", "x")), (cli_operate.rotate_key, ())):
         log.run(command, *more, database="https://log.example", error=UsageError)
+
+
+@pytest.mark.parametrize("address", WITH_PASSWORD)
+@pytest.mark.parametrize("command", ["fsck", "backup", "restore", "rotate_key"])
+def test_no_command_takes_a_password_in_the_address_of_its_database(tmp_path, command, address):
+    """Every user of the machine can read it there."""
+    output = ["-o", str(tmp_path / "x")] if command == "backup" else []
+    result = CliRunner().invoke(getattr(cli_operate, command), ["--database", address, *output])
+    assert isinstance(result.exception, UsageError)
+    assert "PGPASSFILE" in str(result.exception)
+    assert "hunter2" not in str(result.exception) + result.output

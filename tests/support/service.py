@@ -150,9 +150,15 @@ class Service:
         self.stop(signal.SIGKILL)
 
     def journal(self):
-        """The lines of the journal so far, without the one that names the address."""
-        lines = self._stderr.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if not line.startswith("listening on ")]
+        """The lines of the journal so far, without the one that names the address and the warnings before it."""
+        return [json.loads(line) for line in self._lines() if not line.startswith(("listening on ", "warning: "))]
+
+    def warnings(self):
+        """What the command said before it served."""
+        return [line for line in self._lines() if line.startswith("warning: ")]
+
+    def _lines(self):
+        return self._stderr.read_text(encoding="utf-8").splitlines()
 
 
 class StartError(Exception):

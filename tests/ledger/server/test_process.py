@@ -19,6 +19,7 @@ from provenance.errors import LedgerFault
 from provenance.receipt import parse_receipt
 from tests.support.entries import make_entry
 from tests.support.follow import key
+from tests.support.postgres import start_server
 from tests.support.service import StartError, serving
 from tests.support.tsa import Authority
 
@@ -153,6 +154,7 @@ def test_a_log_that_does_not_open_is_one_line(tmp_path, workers_):
         (("--patience", "0", "1", "1"), "--patience"),
         (("--database", "postgresql+psycopg://ann:secret@db.example/log"), "password"),
         (("--database", "postgresql+psycopg://ann@db.example/log?password=secret"), "password"),
+        (("--require-witness",), "--witness"),
         (("--proxy", "*"), "--proxy"),
         (("--proxy", "::/0"), "--proxy"),
         (("--proxy", "proxy.example"), "--proxy"),
@@ -176,6 +178,49 @@ def test_no_message_shows_a_password(option):
     place = resolve("postgresql+psycopg://ann:hunter2@db.example/log?options=hunter3")
     assert "hunter" not in str(place)
     assert "db.example/log" in str(place)
+
+
+def test_a_postgresql_that_may_lose_what_it_confirmed_is_refused(tmp_path):
+    server = start_server()
+    try:
+        url = server.create()
+        for setting in ("fsync", "full_page_writes"):
+            server.execute(f"ALTER SYSTEM SET {setting} = off", "SELECT pg_reload_conf()")
+            await_that(lambda setting=setting: server.execute(f"SHOW {setting}") == [("off",)], 10)
+            with pytest.raises(StartError) as failed, serving(tmp_path, database=url):
+                pass
+            assert failed.value.code == 4
+            assert failed.value.text.count("\n") == 1
+            assert setting in failed.value.text
+        with serving(tmp_path, "--allow-unsafe-database", database=url) as service:
+            assert service.submit(make_entry("a")).status == 201
+        server.execute("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+        await_that(lambda: server.execute("SHOW full_page_writes") == [("on",)], 10)
+        with serving(tmp_path, database=url) as service:
+            assert service.logged() == 1
+    finally:
+        server.close()
+
+
+def test_without_the_roots_of_its_authorities_a_service_says_what_it_believes(tmp_path):
+    with serving(tmp_path, "--timestamp", "http://127.0.0.1:9/tsr") as service:
+        assert [line[:33] for line in service.warnings()] == ["warning: without --timestamp-root"]
+    with serving(tmp_path) as service:
+        assert service.warnings() == []
+
+
+def test_a_witness_that_is_away_is_told_and_may_be_required(tmp_path):
+    from provenance.notekey import KeyType, new_signer
+
+    key = new_signer("witness.example/w", KeyType.COSIGNATURE).verifier_key.format()
+    options = ("--witness", "http://127.0.0.1:9", "--witness-key", key)
+    with serving(tmp_path, *options) as service:
+        await_that(lambda: any("older state" in str(line) for line in service.journal()), 10)
+    with pytest.raises(StartError) as failed, serving(tmp_path, *options, "--require-witness"):
+        pass
+    assert failed.value.code == 4
+    assert "--require-witness" in failed.value.text.splitlines()[-1]
+    assert "Traceback" not in failed.value.text
 
 
 def test_a_reader_beside_the_primary_writes_nothing(tmp_path):
