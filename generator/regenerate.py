@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from generator.runtime import Runtime
+    from provenance.calibration import Whitening
     from provenance.operation import Operation
-    from provenance.ports import Material
+    from provenance.ports import Material, Progress
     from provenance.recipe import Prompt, Recipe
 
 __all__ = ["DiffusersRegenerator", "open_regenerator"]
@@ -79,6 +81,20 @@ class DiffusersRegenerator:
         """The same in [0, 1] before it is rounded to bytes: what a notary needs to know where machines may differ."""
         picture: NDArray[np.float32] = self._pipeline(recipe).decode_float(latent[None])[0]
         return picture
+
+    def estimate(
+        self,
+        recipe: Recipe,
+        picture: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        whitening: Whitening | None,
+        *,
+        scale: float,
+        progress: Progress | None = None,
+    ) -> NDArray[np.float32]:
+        """Implements provenance.copies.Estimator; see generator.estimate."""
+        show = None if progress is None else partial(progress, label="estimating the latent")
+        return self._pipeline(recipe).estimate(recipe.shape, picture, seen, whitening, scale=scale, progress=show)
 
     def regenerate(
         self, recipe: Recipe, prompt: Prompt, seeds: Sequence[bytes], sources: Sequence[Material] = ()

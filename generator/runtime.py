@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from generator.adapters import AdapterFile
     from generator.models import InstalledModel
+    from provenance.calibration import Whitening
     from provenance.operation import Operation
     from provenance.ports import Material
     from provenance.recipe import Prompt, Scheduler
@@ -170,6 +171,25 @@ class Runtime:
     def decode_float(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pictures (B, H, W, 3) in [0, 1] before they are rounded to bytes, for measurements."""
         return self._pipeline.decode_float(torch.from_numpy(latent).to(self._device))
+
+    def estimate(
+        self,
+        shape: tuple[int, int, int],
+        picture: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        whitening: Whitening | None,
+        *,
+        scale: float,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """The latent that a picture was probably decoded from; see generator.estimate."""
+        from generator.estimate import estimate_latent
+
+        with _explain_memory():
+            found = estimate_latent(
+                self._pipeline.decoder, shape, picture, seen, whitening, scale=scale, progress=progress
+            )
+        return self._array(torch.from_numpy(found))
 
     def environment(self) -> dict[str, str]:
         """What explains a difference between machines; stands beside the recipe, unhashed."""

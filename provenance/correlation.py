@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provenance.calibration import Whitening
 
-__all__ = ["REQUIRED_BITS", "cosine", "log2_false_accept", "threshold", "whitened_cosine"]
+__all__ = ["REQUIRED_BITS", "cosine", "dct_matrix", "log2_false_accept", "threshold", "whitened_cosine"]
 
 REQUIRED_BITS = 128
 """A claim needs a false-accept rate below 2^-128: an attacker can grind keys, nonces and indices."""
@@ -54,7 +54,7 @@ def whitened_cosine(latent: NDArray[np.float32], noise: NDArray[np.float32], whi
 
 def dct2(x: NDArray[np.floating]) -> NDArray[np.float64]:
     """Orthonormal DCT-II over the last two axes, as two matrix products (latents are small)."""
-    result: NDArray[np.float64] = _dct_matrix(x.shape[-2]) @ x.astype(np.float64) @ _dct_matrix(x.shape[-1]).T
+    result: NDArray[np.float64] = dct_matrix(x.shape[-2]) @ x.astype(np.float64) @ dct_matrix(x.shape[-1]).T
     return result
 
 
@@ -117,7 +117,8 @@ def _away_from_zero(value: float) -> float:
 
 
 @cache
-def _dct_matrix(n: int) -> NDArray[np.float64]:
+def dct_matrix(n: int) -> NDArray[np.float64]:
+    """The orthonormal DCT-II of n values as a matrix (n, n); its transpose is its inverse."""
     k, i = np.arange(n)[:, None], np.arange(n)[None, :]
     matrix: NDArray[np.float64] = np.sqrt(2.0 / n) * np.cos(np.pi * (2 * i + 1) * k / (2 * n))
     matrix[0] /= np.sqrt(2.0)

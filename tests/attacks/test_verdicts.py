@@ -173,9 +173,9 @@ def test_picture_repainted_around_the_forgers_own_noise_is_unmasked_by_regenerat
 
 
 def idct2(x):
-    from provenance.correlation import _dct_matrix
+    from provenance.correlation import dct_matrix
 
-    return _dct_matrix(x.shape[-2]).T @ x @ _dct_matrix(x.shape[-1])
+    return dct_matrix(x.shape[-2]).T @ x @ dct_matrix(x.shape[-1])
 
 
 # --- framing, keys and signatures -----------------------------------------------------------------------------------

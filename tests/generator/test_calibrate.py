@@ -29,10 +29,10 @@ def test_whitening_finds_noise_that_hides_under_structure():
     gains = random.uniform(0.0, 1.0, SHAPE) ** 4
 
     def picture(z):
-        from provenance.correlation import _dct_matrix, dct2
+        from provenance.correlation import dct2, dct_matrix
 
         x = gains * dct2(z) + 3 * (1 - gains) * random.normal(size=SHAPE)
-        return (_dct_matrix(16).T @ x @ _dct_matrix(16) + structure).astype(np.float32)
+        return (dct_matrix(16).T @ x @ dct_matrix(16) + structure).astype(np.float32)
 
     noises = [gaussian(bytes([i, 1]) * 16, SHAPE) for i in range(200)]
     whitening = fit_whitening(noises, [picture(z) for z in noises])
