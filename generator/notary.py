@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from generator.notary_examine import Finding, Undecided, examine, why_not
 from generator.notary_log import attestation_in, attested_at, claims_after, key_revoked_at
+from generator.notary_queue import next_given_up
 from generator.notary_state import MAX_WAITING, Waiting
 from provenance import __version__
 from provenance.entry import check_any, parse_any
@@ -58,6 +59,7 @@ MAX_LATENT_BYTES = 2**23
 _MAX_TRIES = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 60, 3 * 86_400
 _LONGEST_OUTAGE = 600.0
+_SAVE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Notary:
         self._progress = progress
         self._clock = clock
         self._state: NotaryState = state_file.load()
+        self._saved = time.monotonic()
 
     def run(self, stop: threading.Event, *, poll: float) -> None:
         """Round after round, ``poll`` seconds apart, until ``stop`` is set; a log that is away is asked again.
@@ -139,18 +142,28 @@ class Notary:
         for logged in claims_after(self._ledger, self._state.after):
             self._look_at(logged.entry, logged.index)
             self._state.after = logged.index
+            self._save_now_and_then()
             if stop is not None and stop.is_set():
                 break
-        self._file.save(self._state)
         for waiting in self._due():
             if stop is not None and stop.is_set():
-                return
+                break
             found = self._ledger.find(waiting.claim)
             if found is None:
                 self._end(Event(waiting.claim, None, "given-up", "the log does not show this claim any more"))
-                continue
-            self._look_at(found.entry, found.index)
-            self._file.save(self._state)
+            else:
+                self._look_at(found.entry, found.index)
+            self._save_now_and_then()
+        self._save()
+
+    def _save(self) -> None:
+        self._file.save(self._state)
+        self._saved = time.monotonic()
+
+    def _save_now_and_then(self) -> None:
+        """A crash costs a few seconds of looking again. What was signed is written down at once (:meth:`_attest`)."""
+        if time.monotonic() - self._saved >= _SAVE_SECONDS:
+            self._save()
 
     # --- one claim --------------------------------------------------------------------------------------------------
 
@@ -161,13 +174,16 @@ class Notary:
             check_any(entry, second_opinion=False)
         except InvalidError as error:
             raise LedgerFault(f"{self._ledger.location}: entry {index} does not hold: {error}") from error
+        except UnsupportedVersionError as error:  # others are waiting, too
+            self._complain(f"{self._ledger.location}: entry {index} is passed over: {error}")
+            return
         claim = entry.claim
         if claim is None:
             return
         try:
             finding = self._examine(entry, claim)
         except _NotYetError as reason:
-            self._wait(entry.id, index, str(reason))
+            self._wait(entry.id, index, str(reason), claim.authors[0] if claim.authors else b"")
             return
         except Undecided as reason:
             self._end(Event(entry.id, index, "undecided", str(reason)))
@@ -221,7 +237,7 @@ class Notary:
         )
         entry = format_follow_up(sign_attestation(body, self._key.secret))
         self._state.signed.append(entry.decode())
-        self._file.save(self._state)  # before it is sent: after a crash the same bytes are sent, and no others
+        self._save()  # before it is sent: after a crash the same bytes are sent, and no others
         self._submit(entry, index)
 
     def _submit(self, entry: bytes, index: int | None = None) -> None:
@@ -237,10 +253,10 @@ class Notary:
             event = Event(body.claim, index, "undecided", f"the log does not take the attestation: {error}")
         self._state.signed.remove(entry.decode())
         self._end(event)
+        self._save()
 
     def _end(self, event: Event) -> None:
         self._state.waiting.pop(event.claim, None)
-        self._file.save(self._state)
         self._tell(event)
 
     def _check_key(self) -> None:
@@ -254,17 +270,17 @@ class Notary:
 
     # --- claims that wait -------------------------------------------------------------------------------------------
 
-    def _wait(self, claim_id: bytes, index: int, reason: str) -> None:
+    def _wait(self, claim_id: bytes, index: int, reason: str, author: bytes) -> None:
         before = self._state.waiting.pop(claim_id, None)
         tries = 1 if before is None else before.tries + 1
         if tries > _MAX_TRIES:
             self._end(Event(claim_id, index, "given-up", reason))
             return
         pause = min(_FIRST_PAUSE * 4 ** (tries - 1), _LONGEST_PAUSE)
-        self._state.waiting[claim_id] = Waiting(claim_id, tries, int(self._clock()) + pause)
+        self._state.waiting[claim_id] = Waiting(claim_id, tries, int(self._clock()) + pause, author)
         if len(self._state.waiting) > MAX_WAITING:
-            oldest = next(iter(self._state.waiting))
-            self._end(Event(oldest, None, "given-up", f"more than {MAX_WAITING} claims wait"))
+            away = next_given_up(self._state.waiting)
+            self._end(Event(away, None, "given-up", f"more than {MAX_WAITING} claims wait"))
         if before is None:
             self._tell(Event(claim_id, index, "waiting", reason))
 

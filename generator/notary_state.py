@@ -3,7 +3,7 @@
 One JSON file for each key and log, written whole and atomically; a lock beside it keeps a second process out::
 
     {"kind":"notary-state","v":1,"key":hex32,"log":str,"next":int,
-     "waiting":[{"claim":hex32,"tries":int,"again":int},...],"signed":[<canonical entry>,...]}
+     "waiting":[{"claim":hex32,"author":hex32 or "","tries":int,"again":int},...],"signed":[<canonical entry>,...]}
 
 ``signed`` is what makes "never twice" hold over a crash: an attestation stands here before it is sent, and what is sent
 again is the same bytes. Losing the file loses time, and no more: the log takes one attestation of a notary for a claim.
@@ -16,7 +16,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from provenance.encoding import Fields, Json, canonical, parse_json
+from provenance.encoding import Fields, Json, canonical, parse_hex, parse_json
 from provenance.errors import EnvironmentFault, InvalidError, UsageError
 from provenance.files import read_bounded, write_atomic
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_WAITING", "NotaryState", "StateFile", "Waiting"]
 
 MAX_WAITING = 10_000
-"""Claims whose recipe or latent was not there yet; of more, the oldest are given up."""
+"""Claims whose recipe or latent was not there yet; of more, some are given up (``generator.notary_queue``)."""
 
 _MAX_SIGNED = 64
 _MAX_ENTRY = 65_535
@@ -36,11 +36,12 @@ _LIMIT = 2**23
 
 @dataclass(frozen=True)
 class Waiting:
-    """A claim to look at again at ``again`` (seconds since 1970), after ``tries`` attempts."""
+    """A claim to look at again at ``again`` (seconds since 1970), after ``tries`` attempts; ``author`` is its first."""
 
     claim: bytes
     tries: int
     again: int
+    author: bytes = b""
 
 
 @dataclass
@@ -104,7 +105,8 @@ class StateFile:
             OutputError: it cannot be written; then nothing should be submitted.
         """
         waiting: list[Json] = [
-            {"claim": item.claim.hex(), "tries": item.tries, "again": item.again} for item in state.waiting.values()
+            {"claim": item.claim.hex(), "author": item.author.hex(), "tries": item.tries, "again": item.again}
+            for item in state.waiting.values()
         ]
         value: dict[str, Json] = {
             "kind": "notary-state",
@@ -135,8 +137,15 @@ class StateFile:
 
 
 def _read_waiting(value: object, where: str) -> Waiting:
+    if isinstance(value, dict):  # earlier programs wrote no author
+        value = {"author": "", **value}
     with Fields(value, where) as fields:
-        return Waiting(fields.binary("claim", size=32), fields.integer("tries", high=1_000), fields.integer("again"))
+        return Waiting(
+            fields.binary("claim", size=32),
+            fields.integer("tries", high=1_000),
+            fields.integer("again"),
+            parse_hex(fields.take("author"), f"{where}: author", limit=32),
+        )
 
 
 def _read_signed(value: object, where: str) -> str:

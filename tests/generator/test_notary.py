@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from generator.notary_log import revoke_key
+from generator.notary_queue import next_given_up
 from generator.notary_state import MAX_WAITING, NotaryState, StateFile, Waiting
 from provenance.attested import check_attestations
 from provenance.entry import parse_any
@@ -18,7 +19,9 @@ from provenance.errors import ConflictError, EnvironmentFault, LedgerFault, NotF
 from provenance.followup import format_follow_up
 from provenance.ownership import replay
 from provenance.policy import NotaryTrust
+from provenance.ports import LoggedEntry
 from provenance.recipe import Component, Model
+from tests.support.entries import digest, make_entry
 from tests.support.entrylog import indexed
 from tests.support.follow import attestation, key_revocation, sign_key_revocation
 from tests.support.follow import key as key_of
@@ -357,6 +360,69 @@ def test_a_crowd_of_waiting_claims_is_bounded(office):
     assert [event.outcome for event in events] == ["given-up", "waiting"]
     with StateFile(office.path, key=KEY.public, log=office.log.origin) as file:
         assert len(file.load().waiting) == MAX_WAITING
+
+
+def crowd(entries):
+    """Waiting claims, in the order in which they were looked at: (author, tries) each."""
+    return {digest(n): Waiting(digest(n), tries, 0, author) for n, (author, tries) in enumerate(entries)}
+
+
+def test_a_flood_by_one_author_takes_no_place_from_the_others():
+    """An honest claim that waits longest and was looked at most often stays, until others have half of the places."""
+    honest = [(b"h" * 32, 5)]
+    for flood in (b"e" * 32, b""):
+        assert next_given_up(crowd([*honest, *[(flood, 1)] * 9])) == digest(1)
+        assert next_given_up(crowd([*honest, *[(flood, 2), (flood, 3), (flood, 1)]])) == digest(2)
+
+
+def test_a_flood_by_many_authors_takes_no_place_from_new_claims():
+    """Keys are free. Whoever has just logged a claim is looked at again before those that nobody completes."""
+    others = [(bytes([n]) * 32, 2) for n in range(9)]
+    assert next_given_up(crowd([(b"n" * 32, 1), *others])) == digest(1)
+    assert next_given_up(crowd([*others[:4], (b"o" * 32, 4), *others[4:]])) == digest(4)
+
+
+def test_a_crowd_is_thinned_fairly(office, monkeypatch):
+    monkeypatch.setattr("generator.notary.MAX_WAITING", 4)
+    made = work("honest")
+    office.log.add(made, published=False)
+    for number in range(12):
+        office.log.append(make_entry(number, authors=["eve"]))
+    office.visit()
+    office.log.blobs |= made.blobs
+    office.now += 61
+    assert [event.claim for event in office.visit() if event.outcome == "regenerated"] == [made.id]
+
+
+def test_claims_that_come_to_nothing_cost_no_write_each(office, monkeypatch):
+    writes = []
+    save = StateFile.save
+    monkeypatch.setattr(StateFile, "save", lambda self, state: (writes.append(1), save(self, state))[1])
+    for number in range(40):
+        office.log.append(make_entry(number))
+    office.visit()
+    assert len(writes) == 1
+    office.now += 61
+    office.visit()
+    assert len(writes) == 2
+
+
+def test_a_state_of_an_earlier_program_is_read(office):
+    with StateFile(office.path, key=KEY.public, log=office.log.origin) as file:
+        file.save(NotaryState(3, {bytes(32): Waiting(bytes(32), 1, 5, b"a" * 32)}))
+        office.path.write_bytes(office.path.read_bytes().replace(b'"author":"' + b"61" * 32 + b'",', b""))
+        assert file.load().waiting == {bytes(32): Waiting(bytes(32), 1, 5)}
+
+
+def test_a_claim_from_the_future_holds_nobody_up(office):
+    made = work()
+    search = office.log.search
+    newer = LoggedEntry(0, b'{"body":{},"kind":"claim","proofs":{},"v":2}')
+    office.log.search = lambda after=-1: [newer] if after < 0 else search(after=after)
+    office.log.append(make_entry("stands where the newer one is"))
+    office.log.add(made)
+    assert [event.claim for event in office.visit()] == [made.id]
+    assert "passed over" in office.complaints[0]
 
 
 # --- key and state --------------------------------------------------------------------------------------------------
