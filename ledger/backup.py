@@ -24,6 +24,7 @@ from ledger.models import Base
 from ledger.newest import check_not_older, newest_path, read_newest
 from ledger.recovery import read_shown
 from ledger.sequencer import Accepted, append, begin, current_state, read_head
+from ledger.storeid import identify, take_store
 from ledger.tilestore import open_store
 from ledger.tree import StoredTree, TileCache
 from provenance.errors import InvalidError, LedgerFault, UsageError
@@ -110,6 +111,9 @@ def restore(
                 state = _catch_up(connection, state, store, shown, signers, progress)
             for trace, who in ((shown, "the tile store shows"), (seen, "this log has signed")):
                 check_not_older(trace, StoredTree(connection, state.edge, TileCache()), state.head.size, who)
+            store_id = None if store is None else identify(store, create=True)
+            if store_id is not None:  # the operator names it: the one that the backup knew may be gone
+                take_store(connection, store_id)
         problems = check_log(engine, verifiers)
     finally:
         engine.dispose()

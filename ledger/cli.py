@@ -16,6 +16,7 @@ _COMMANDS = {
     "find": "ledger.cli_look:find",
     "fsck": "ledger.cli_operate:fsck",
     "monitor": "ledger.cli_watch:monitor",
+    "move-tiles": "ledger.cli_tiles:move_tiles",
     "restore": "ledger.cli_operate:restore",
     "rotate-key": "ledger.cli_operate:rotate_key",
     "serve": "ledger.cli_serve:serve",

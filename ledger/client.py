@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ledger import wire
-from ledger.apikey import api_key
-from ledger.pins import MAX_KEYS_BYTES, read_chain, read_offered, trusted_keys
+from ledger.pins import keys_at
 from ledger.refusal import raise_for
+from ledger.remoteblobs import RemoteBlobs
 from ledger.shown import Shown
-from ledger.tiled import LOG_PREFIX, TiledLog
+from ledger.tiled import TiledLog
 from ledger.transport import Transport
 from provenance.entry import ATTESTATION, parse_any
 from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.ports import LoggedEntry
 from provenance.receipt import MAX_RECEIPT_BYTES, check_receipt, parse_receipt
-from provenance.succession import MAX_SUCCESSIONS_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from provenance.note import VerifierKey
     from provenance.ports import About, Vouched
     from provenance.receipt import Receipt
-    from provenance.succession import Succession
 
 __all__ = ["MAX_RESULTS", "RemoteLedger", "open_ledger"]
 
@@ -45,7 +43,6 @@ MAX_RESULTS = 1_000
 _PUBLISHED_SECONDS = 30.0
 _POLL = 0.05
 _KEPT_ENTRIES = 1_024
-_OK = 200
 _NOT_FOUND = (404, 410)
 
 
@@ -57,38 +54,20 @@ def open_ledger(location: str, *, create: bool = False) -> RemoteLedger:  # noqa
     """
     transport = Transport(location)
     try:
-        return RemoteLedger(transport, _keys_of(transport))
+        return RemoteLedger(transport, keys_at(transport))
     except BaseException:
         transport.close()
         raise
 
 
-def _keys_of(transport: Transport) -> tuple[VerifierKey, ...]:
-    """The keys that are to be believed at this address now."""
-    answer = transport.request("GET", LOG_PREFIX + "vkey", limit=MAX_KEYS_BYTES)
-    if answer.status != _OK:
-        raise LedgerFault(f"ledger {transport.base}: is no ledger of seedproof (status {answer.status} for its key)")
-
-    def chain() -> Sequence[Succession]:
-        shown = transport.request("GET", LOG_PREFIX + "keys", limit=MAX_SUCCESSIONS_BYTES)
-        return read_chain(transport.base, shown.body) if shown.status == _OK else ()
-
-    return trusted_keys(transport.base, read_offered(answer.body), chain)
-
-
-class RemoteLedger:
+class RemoteLedger(RemoteBlobs):
     """A service's log, whose checkpoints must be signed by one of ``keys``; see ``provenance.ports.Ledger``."""
 
     def __init__(self, transport: Transport, keys: Sequence[VerifierKey]) -> None:
-        self._transport = transport
-        self._tiled = TiledLog(transport, keys, lambda: _keys_of(transport))
+        super().__init__(transport)
+        self._tiled = TiledLog(transport, keys, lambda: keys_at(transport))
         self._shown = Shown(self._tiled)
         self._entries: OrderedDict[int, bytes] = OrderedDict()
-
-    @property
-    def location(self) -> str:
-        """The service's address."""
-        return self._transport.base
 
     @property
     def verifier_key(self) -> str:
@@ -200,51 +179,9 @@ class RemoteLedger:
             asked["notary"] = notary.hex()
         return self._pages("/v1/follow-ups", asked, after, lambda entry: _is_about(entry, subject, kind, notary))
 
-    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
-        """The recipe or latent of this digest, whose content is for the caller to check; None where none is published.
-
-        Raises:
-            LedgerFault: it has more than ``limit`` bytes, or the service is away.
-        """
-        answer = self._transport.request("GET", f"/v1/blobs/{digest.hex()}", limit=max(limit, wire.MAX_ANSWER_BYTES))
-        if answer.status in _NOT_FOUND:
-            return None
-        raise_for(answer, self.location, "blob")
-        return answer.body
-
-    def put_blob(self, digest: bytes, data: bytes, grant: bytes, *, media_type: str) -> None:
-        """Publish a recipe (application/json) or stored latent (application/octet-stream) under its owners' grant.
-
-        Raises:
-            InvalidError: the body is not what its digest says. LedgerFault: the service refuses, or is away.
-        """
-        headers = {"Content-Type": media_type, "Seedproof-Grant": grant.hex(), **self.authorization()}
-        path = f"/v1/blobs/{digest.hex()}"
-        answer = self._transport.request("PUT", path, limit=wire.MAX_ANSWER_BYTES, body=data, headers=headers)
-        raise_for(answer, self.location, "submission", sent=True)
-
-    def delete_blob(self, digest: bytes, grant: bytes) -> bool:
-        """Take back a recipe or latent under its owners' grant; False when the service did not have it.
-
-        Raises:
-            LedgerFault: the service refuses, or is away.
-        """
-        headers = {"Seedproof-Grant": grant.hex(), **self.authorization()}
-        path = f"/v1/blobs/{digest.hex()}"
-        answer = self._transport.request("DELETE", path, limit=wire.MAX_ANSWER_BYTES, headers=headers)
-        if answer.status in _NOT_FOUND:
-            return False
-        raise_for(answer, self.location, "withdrawal")
-        return True
-
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
-
-    def authorization(self) -> dict[str, str]:
-        """The header field with the user's API key for this service, if he has one."""
-        key = api_key(self.location)
-        return {"Authorization": f"Bearer {key}"} if key else {}
 
     # --- what every answer goes through -----------------------------------------------------------------------------
 

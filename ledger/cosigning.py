@@ -203,6 +203,7 @@ class Cosigner:
             self._tell(f"witness {witness.url}: {error}; it is asked again in {pause:.0f} seconds")
             return
         witness.failures, witness.size = 0, published.size
+        witness.renewal = time.monotonic() + _RENEWED_SECONDS
         try:
             kept.append(sum(self._log.add_cosignature(published.size, line) for line in lines))
         except LedgerFault as fault:
@@ -212,7 +213,6 @@ class Cosigner:
         """The witness's lines over this checkpoint.
 
         Raises:
-        witness.renewal = time.monotonic() + _RENEWED_SECONDS
             LedgerFault: no answer, or a refusal. InvalidError: lines that do not hold, or no line of its key.
         """
         for _ in range(_TRIES):

@@ -28,6 +28,7 @@ from ledger.opened import Log
 from ledger.receipts import NotPublishedFault
 from ledger.recovery import check_place, check_stored, read_shown
 from ledger.sequencer import Accepted, Published, TreeHead, begin, current_state, read_head
+from ledger.storeid import check_store_id, identify, take_store
 from ledger.tilestore import open_store
 from ledger.tree import StoredTree, TileCache
 from provenance.errors import LedgerFault
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ledger.database import Place
+    from ledger.tilestore import TileStore
     from provenance.checkpoint import NoteSigner
 
 __all__ = [
@@ -60,6 +62,7 @@ def open_log(
     origin: str | None = None,
     create: bool = False,
     read_only: bool = False,
+    move: bool = False,
 ) -> Log:
     """Open a log; with ``create`` one that is not there is begun.
 
@@ -71,10 +74,11 @@ def open_log(
         origin: the name of a log that is begun; later it must be that name, or None.
         create: begin the log when it is not there; one with tiles gets an ML-DSA-44 key beside its Ed25519 key.
         read_only: never writes and needs no private key: the key file may hold verifier keys.
+        move: the log publishes into this store of tiles from now on, and into no other (:mod:`ledger.storeid`).
 
     Raises:
-        LedgerFault: it is missing, something else, from a newer program, without its key, does not verify, or is older
-            than what it has published or what lies beside it.
+        LedgerFault: it is missing, something else, from a newer program, without its key, does not verify, is older
+            than what it has published or what lies beside it, or publishes into another store.
     """
     place = resolve(database)
     if key_file is None and place.path is None:
@@ -90,7 +94,7 @@ def open_log(
         if head is None:
             head = _begin(engine, place, key_file, origin, create=create, served=tiles is not None, read_only=read_only)
         keys.check_origin(key_file, origin or head.origin, head.origin)
-        return _settle(place, engine, key_file, head.origin, tiles, read_only=read_only)
+        return _settle(place, engine, key_file, head.origin, tiles, read_only=read_only, move=move)
     except BaseException:
         engine.dispose()
         raise
@@ -117,7 +121,9 @@ def _begin(
         return begin(connection, signers[0].name, signers)
 
 
-def _settle(place: Place, engine: Engine, key_file: Path, origin: str, tiles: str | None, *, read_only: bool) -> Log:
+def _settle(
+    place: Place, engine: Engine, key_file: Path, origin: str, tiles: str | None, *, read_only: bool, move: bool
+) -> Log:
     signers: tuple[NoteSigner, ...] = ()
     if read_only:
         verifiers = keys.load_verifiers(key_file)
@@ -134,9 +140,25 @@ def _settle(place: Place, engine: Engine, key_file: Path, origin: str, tiles: st
     with reading(engine) as connection:
         state = current_state(connection, verifiers, None)
         check_stored(connection, state, StoredTree(connection, state.edge, cache), seen, shown)
-    log = Log(place, engine, verifiers, signers, store, newest, state, cache, load_successions(key_file, origin))
+    store_id = _identify(engine, store, read_only=read_only, move=move) if store else None
+    successions = load_successions(key_file, origin)
+    log = Log(place, engine, verifiers, signers, store, newest, state, cache, successions, store_id)
     if log.needs_signing:
         log.sign_again()
     if store is not None and not read_only:
         log.publish_from(shown.size if shown else 0)
     return log
+
+
+def _identify(engine: Engine, store: TileStore, *, read_only: bool, move: bool) -> str | None:
+    """The id of the store, which must be the log's own, or becomes it."""
+    if not move:
+        with reading(engine) as connection:
+            check_store_id(connection, identify(store, create=False))
+    if read_only:
+        return identify(store, create=False)
+    found = identify(store, create=True)
+    if move and found is not None:
+        with writing(engine) as connection:
+            take_store(connection, found)
+    return found

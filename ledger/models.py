@@ -182,7 +182,7 @@ class TileRow(Base):
 
 
 class PublishedRow(Base):
-    """The newest checkpoint in the tile store, with the cosignatures that it shows there."""
+    """The newest checkpoint in the tile store, with the cosignatures that it shows; ``store`` is that one's id."""
 
     __tablename__ = "published"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -191,6 +191,7 @@ class PublishedRow(Base):
     size: Mapped[int] = mapped_column(_BIG)
     root: Mapped[bytes] = mapped_column(_HASH)
     note: Mapped[bytes] = mapped_column(Blob)
+    store: Mapped[str | None] = mapped_column(String(64))
 
 
 class Stamp(Base):

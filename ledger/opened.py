@@ -14,6 +14,7 @@ from ledger.reader import Reader
 from ledger.receipts import ReceiptMaker
 from ledger.recovery import read_shown
 from ledger.sequencer import State, TreeHead, append, current_state, sign_head
+from ledger.storeid import check_store_id
 from ledger.tree import StoredTree
 from ledger.vouched import newest_vouched, renew_cosignature
 from provenance.checkpoint import open_checkpoint, sign_checkpoint
@@ -55,11 +56,13 @@ class Log(Reader):
         state: State,
         cache: TileCache,
         successions: Sequence[Succession] = (),
+        store_id: str | None = None,
     ) -> None:
         super().__init__(place, engine, keys, store, state, cache)
         self._signers = tuple(signers)
         self._receipts = ReceiptMaker(keys, signers)
         self._successions = tuple(successions)
+        self._store_id = store_id
         self._newest = newest
         self._appending, self._publishing = Lock(), Lock()
 
@@ -186,6 +189,7 @@ class Log(Reader):
         with self._publishing, self._noticing_forks():
             there = read_shown(self._store, self._keys)  # before the database, which must not be older than it
             with self._reading() as (connection, state):
+                check_store_id(connection, self._store_id)
                 head, old = state.head, self._shown(connection, state)
                 tree = StoredTree(connection, state.edge, self._cache)
                 check_not_older(there, tree, head.size, "the tile store shows")
@@ -200,7 +204,7 @@ class Log(Reader):
             shown = TreeHead(head.origin, head.size, head.root, evidence.with_lines(head.note, lines))
             self._store.put_checkpoint(shown.note, lambda present: self._check_replaced(present, there))
             with writing(self._engine) as connection:
-                publication.record_published(connection, shown)
+                publication.record_published(connection, shown, self._store_id)
             remember_newest(self._newest, shown.note)
             publication.remove_partial(self._store, start, head.size)
             return shown

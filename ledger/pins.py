@@ -14,29 +14,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.seen import Seen
+from ledger.tiled import LOG_PREFIX
 from provenance.errors import InvalidError, LedgerFault, OutputError, UnsupportedVersionError, UsageError
 from provenance.files import read_bounded, write_atomic
 from provenance.home import find_home
 from provenance.note import VerifierKey
 from provenance.notekey import KeyType
 from provenance.policy import load_policy
-from provenance.succession import follow, parse_successions
+from provenance.succession import MAX_SUCCESSIONS_BYTES, follow, parse_successions
 from provenance.terminal import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ledger.transport import Transport
     from provenance.succession import Succession
 
     Chain = Callable[[], Sequence[Succession]]
 
-__all__ = ["MAX_KEYS_BYTES", "read_chain", "read_offered", "trusted_keys"]
+__all__ = ["keys_at", "read_chain", "read_offered", "trusted_keys"]
 
-MAX_KEYS_BYTES = 65_536
+_MAX_OFFER_BYTES = 65_536
 """Of a service's list of keys; one of ML-DSA-44 has 1.8 KB as text."""
 
 _MAX_FILE_BYTES = 2**20
 _MAX_KEYS = 16
+_OK = 200
+
+
+def keys_at(transport: Transport) -> tuple[VerifierKey, ...]:
+    """The keys that are to be believed at this address now: see :func:`trusted_keys`.
+
+    Raises:
+        LedgerFault: it is no service of a log, or not the log that it was.
+    """
+    address = transport.base
+    answer = transport.request("GET", LOG_PREFIX + "vkey", limit=_MAX_OFFER_BYTES)
+    if answer.status != _OK:
+        raise LedgerFault(f"ledger {address}: is no ledger of seedproof (status {answer.status} for its key)")
+
+    def chain() -> Sequence[Succession]:
+        shown = transport.request("GET", LOG_PREFIX + "keys", limit=MAX_SUCCESSIONS_BYTES)
+        return read_chain(address, shown.body) if shown.status == _OK else ()
+
+    return trusted_keys(address, read_offered(answer.body), chain)
 
 
 def read_offered(data: bytes) -> list[VerifierKey]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, CursorResult, insert, select, update
+from sqlalchemy import Connection, CursorResult, insert, or_, select, update
 
 from ledger.lookup import entries_between
 from ledger.models import PublishedRow
 from ledger.sequencer import TreeHead
+from ledger.storeid import check_store_id
 from provenance.tiles import (
     FULL_WIDTH,
     TILE_HEIGHT,
@@ -58,15 +59,21 @@ def tile_data(connection: Connection, tree: StoredTree, tile: Tile) -> bytes:
     return format_bundle(entries_between(connection, start, start + tile.width))
 
 
-def record_published(connection: Connection, new: TreeHead) -> None:
-    """Remember what the store shows; never an older tree than what is remembered."""
+def record_published(connection: Connection, new: TreeHead, store: str | None) -> None:
+    """Remember what the store with this id shows; never an older tree than what is remembered.
+
+    Raises:
+        LedgerFault: the log publishes into another store by now.
+    """
+    values = {"size": new.size, "root": new.root, "note": new.note, "store": store}
+    mine = or_(PublishedRow.store.is_(None), PublishedRow.store == store)
     result: CursorResult[tuple[object, ...]] = connection.execute(
-        update(PublishedRow)
-        .where(PublishedRow.id == 1, PublishedRow.size <= new.size)
-        .values(size=new.size, root=new.root, note=new.note)
+        update(PublishedRow).where(PublishedRow.id == 1, PublishedRow.size <= new.size, mine).values(**values)
     )
-    if result.rowcount == 0 and connection.execute(select(PublishedRow.id)).first() is None:
-        connection.execute(insert(PublishedRow).values(id=1, size=new.size, root=new.root, note=new.note))
+    if result.rowcount == 0:
+        check_store_id(connection, store)
+        if connection.execute(select(PublishedRow.id)).first() is None:
+            connection.execute(insert(PublishedRow).values(id=1, **values))
 
 
 def remove_partial(store: TileStore, old: int, size: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, insert, inspect
 
 from ledger import audit, database, keys
 from ledger.local import LocalLedger, open_ledger
-from ledger.log import open_log
+from ledger.log import open_log, prepare
 from ledger.models import Base
 from provenance.checkpoint import VerifierKey
 from provenance.claim import claim_id, parse_entry
@@ -105,6 +105,24 @@ def test_a_log_goes_down_and_up_again_with_all_it_has(engine):
     with database.writing(engine) as connection:
         database.migrate(connection)
     assert dump(engine) == second
+
+
+def test_what_was_published_goes_down_and_up_again(tmp_path):
+    log = open_log(tmp_path / "log.db", create=True, tiles=str(tmp_path / "tiles"))
+    log.submit_batch([prepare(entry) for entry in ENTRIES[:3]])
+    log.publish()
+    before = dump(log.engine)["published"]
+    for revision in ("0003", "0004"):
+        with database.writing(log.engine) as connection:
+            database.migrate(connection, revision)
+    [row] = dump(log.engine)["published"]
+    assert row == (*before[0][:-1], None)
+    assert before[0][-1] is not None
+    log.publish()
+    log.submit_batch([prepare(ENTRIES[3])])
+    log.publish()
+    assert dump(log.engine)["published"][0][-1] == before[0][-1]
+    log.close()
 
 
 def test_what_an_upgrade_makes_is_what_the_program_would_have_written(tmp_path, engine):

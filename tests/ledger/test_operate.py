@@ -6,7 +6,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from ledger import audit, cli_operate, keys
+from ledger import audit, cli_operate, cli_tiles, keys
 from ledger.log import open_log, prepare
 from provenance.checkpoint import VerifierKey, open_checkpoint
 from provenance.errors import LedgerFault, UsageError
@@ -233,6 +233,8 @@ def test_keys_change_without_a_break(log, elsewhere, tmp_path):
     log.run(cli_operate.fsck, "--tiles", log.tiles)
     log.run(cli_operate.rotate_key, "--retire", error=LedgerFault)
     shutil.rmtree(log.tiles)
+    result = log.run(cli_tiles.move_tiles, "--tiles", log.tiles, "--json")
+    assert json.loads(result.stdout)["entries"] == 262
     holds(log, log.database, 262)
 
 

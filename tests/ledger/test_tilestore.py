@@ -127,7 +127,7 @@ def test_a_lost_store_is_filled_again(tmp_path, own_home):
     log.publish()
     before = {path: log.tile(path) for path in (tile_path(0, 0), bundle_path(0), bundle_path(1, 4))}
     log.close()
-    log = open_log(tmp_path / "l.db", tiles=str(tmp_path / "two"))
+    log = open_log(tmp_path / "l.db", tiles=str(tmp_path / "two"), move=True)
     assert {path: log.tile(path) for path in before} == before
     assert (tmp_path / "two" / "checkpoint").read_bytes() == log.published().note
     log.close()
