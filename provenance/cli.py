@@ -25,9 +25,12 @@ _OWN = {
     "keys": ("provenance.cli_keys", "keys"),
     "verify": ("provenance.cli_verify", "verify"),
     "inspect": ("provenance.cli_verify", "inspect"),
+    "lineage": ("provenance.cli_lineage", "lineage"),
     "challenge": ("provenance.cli_challenge", "challenge"),
     "respond": ("provenance.cli_challenge", "respond"),
     "check": ("provenance.cli_challenge", "check"),
+    "claim": ("provenance.cli_claim", "claim"),
+    "dispute": ("provenance.cli_dispute", "dispute"),
     "disclose": ("provenance.cli_challenge", "disclose"),
 }
 _GROUP = "seedproof.commands"

@@ -13,9 +13,10 @@ from provenance.chunks import MAX_FILE_BYTES
 from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import read_bounded
 from provenance.home import find_home
+from provenance.nearby import works_in
 from provenance.pixels import media_type_of
 from provenance.policy import load_policy
-from provenance.report import STATEMENTS, Report, Status, Verdict
+from provenance.report import Report, Status, Verdict
 from provenance.terminal import ProgressLine, note, printable, write_json
 
 if TYPE_CHECKING:
@@ -23,9 +24,19 @@ if TYPE_CHECKING:
     from provenance.ports import Ledger, Regenerator
     from provenance.recipe import Opening
 
-__all__ = ["inspect", "read_picture_file", "verify"]
+__all__ = [
+    "MARKS",
+    "inspect",
+    "open_models",
+    "open_named_ledger",
+    "print_report",
+    "read_opening",
+    "read_picture_file",
+    "read_sidecar",
+    "verify",
+]
 
-_MARKS = {
+MARKS = {
     Status.PASS: ("pass", "green"),
     Status.FAIL: ("FAIL", "red"),
     Status.WARN: ("warn", "yellow"),
@@ -81,6 +92,15 @@ def read_picture_file(path: Path) -> bytes:
     metavar="HOURS",
     help="With --require-fresh: how old the newest word of its witnesses or authorities may be; 24 by default.",
 )
+@click.option("--deep", is_flag=True, help="Of a work made from others: make every ancestor again as well.")
+@click.option(
+    "--dir",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Look in the pictures of this folder for ancestors that FILE does not carry; may be repeated.",
+)
 @click.option(
     "--opening", "opening_file", type=click.Path(path_type=Path), help="Opens a sealed prompt (see: disclose)."
 )
@@ -94,6 +114,23 @@ def read_picture_file(path: Path) -> bytes:
     metavar="FOLDER",
     help="Also look for models, and for adapter files (.safetensors), here; may be repeated.",
 )
+@click.option(
+    "--claim",
+    "claim_source",
+    metavar="FILE|HEX",
+    help="FILE is a copy without a manifest: compare it with this claim file, or with this claim in --ledger.",
+)
+@click.option("--author", metavar="KEY", help="The same with each work of this author in --ledger.")
+@click.option("--copy", "is_copy", is_flag=True, help="The same with the claim over these very pixels in --ledger.")
+@click.option(
+    "--draws", type=click.IntRange(1, 100_000), help="Wrong seeds that a copy is compared with.  [default: 16]"
+)
+@click.option(
+    "--difference",
+    type=click.Path(path_type=Path),
+    help="Write a map (PNG) of where a copy differs from the claimed picture.",
+)
+@click.option("--force", is_flag=True, help="Replace the map of --difference if it exists.")
 def verify(
     file: Path,
     quick: bool,
@@ -103,9 +140,17 @@ def verify(
     ledger_location: str | None,
     require_fresh: bool,
     max_age: float | None,
+    deep: bool,
+    folders: tuple[Path, ...],
     opening_file: Path | None,
     policy_file: Path | None,
     models: tuple[str, ...],
+    claim_source: str | None,
+    author: str | None,
+    is_copy: bool,
+    draws: int | None,
+    difference: Path | None,
+    force: bool,
 ) -> int:
     """Check who made FILE and whether the picture can be made again from its seed.
 
@@ -118,32 +163,50 @@ def verify(
 
     if quick and regenerate:
         raise UsageError("--quick and --regenerate exclude each other")
+    if quick and deep:
+        raise UsageError("--quick makes nothing again, so it excludes --deep")
     if max_age is not None and not require_fresh:
         raise UsageError("--max-age goes with --require-fresh")
-    data = read_picture_file(file)
+    comparing = _is_comparing(claim_source, author, is_copy=is_copy)
+    if not comparing and (draws is not None or difference is not None):
+        raise UsageError("--draws and --difference go with --claim, --author or --copy")
+    data = b"" if comparing else read_picture_file(file)
     home = find_home()
     policy = load_policy(home, policy_file)
-    opening = _read_opening(opening_file)
+    opening = read_opening(opening_file)
     depth = Depth.QUICK if quick else Depth.INSIST if regenerate else Depth.AUTO
     line = ProgressLine()
-    ledger = _open_ledger(ledger_location)
+    ledger = open_named_ledger(ledger_location)
     try:
-        report = run(
-            data,
-            Request(
-                policy=policy,
-                now=datetime.now(UTC),
-                depth=depth,
-                regenerator=None if quick else _open_regenerator(models),
-                ledger=ledger,
-                opening=opening,
-                require_fresh=require_fresh,
-                max_age=MAX_AGE if max_age is None else timedelta(hours=max_age),
-                entropy=os.urandom(32),
-                progress=line,
-                sidecar=_read_sidecar(file),
-            ),
+        request = Request(
+            policy=policy,
+            now=datetime.now(UTC),
+            depth=depth,
+            regenerator=None if quick else open_models(models),
+            ledger=ledger,
+            opening=opening,
+            require_fresh=require_fresh,
+            max_age=MAX_AGE if max_age is None else timedelta(hours=max_age),
+            entropy=os.urandom(32),
+            progress=line,
+            sidecar=read_sidecar(file),
+            deep=deep,
+            nearby=works_in(folders),
         )
+        if comparing:
+            from provenance.cli_copy import verify_copy
+
+            report = verify_copy(
+                file,
+                request,
+                claim_source=claim_source,
+                author=author,
+                draws=draws,
+                difference=difference,
+                force=force,
+            )
+        else:
+            report = run(data, request)
     finally:
         line.clear()
         if ledger is not None:
@@ -153,7 +216,7 @@ def verify(
     if as_json:
         write_json(report.to_json())
     else:
-        _print_report(file, report)
+        print_report(file, report)
     return report.exit_code(accept_consistent=accept == "consistent")
 
 
@@ -175,7 +238,16 @@ def inspect(file: Path, as_json: bool, c2pa: bool) -> None:
         _print_tree(description, 0)
 
 
-def _open_ledger(location: str | None) -> Ledger | None:
+def _is_comparing(claim_source: str | None, author: str | None, *, is_copy: bool) -> bool:
+    """Whether FILE is a copy to be compared with a claim from elsewhere."""
+    named = sum((claim_source is not None, author is not None, is_copy))
+    if named > 1:
+        raise UsageError("--claim, --author and --copy exclude each other")
+    return named == 1
+
+
+def open_named_ledger(location: str | None) -> Ledger | None:
+    """The existing log at a path or address; None for None."""
     if location is None:
         return None
     from provenance.plugins import open_ledger
@@ -183,13 +255,14 @@ def _open_ledger(location: str | None) -> Ledger | None:
     return open_ledger(location, create=False)
 
 
-def _open_regenerator(models: tuple[str, ...]) -> Regenerator | None:
+def open_models(models: tuple[str, ...]) -> Regenerator | None:
+    """The generator of this machine, which also knows these folders and adapter files; None where there is none."""
     from provenance.plugins import open_regenerator
 
     return open_regenerator(models)
 
 
-def _read_sidecar(file: Path) -> bytes | None:
+def read_sidecar(file: Path) -> bytes | None:
     """What stands beside the picture under its name; too long a file is as if it were none."""
     from provenance.sidecar import MAX_SIDECAR_BYTES, sidecar_path
 
@@ -201,7 +274,8 @@ def _read_sidecar(file: Path) -> bytes | None:
         return None
 
 
-def _read_opening(path: Path | None) -> Opening | None:
+def read_opening(path: Path | None) -> Opening | None:
+    """The opening of a sealed prompt in a file; None for None."""
     if path is None:
         return None
     from provenance.recipe import parse_opening
@@ -212,10 +286,12 @@ def _read_opening(path: Path | None) -> Opening | None:
         raise UsageError(f"--opening: {path} is no opening of a sealed prompt: {error}") from error
 
 
-def _print_report(file: Path, report: Report) -> None:
-    verdict = click.style(str(report.verdict).upper(), fg=_COLOURS[report.verdict], bold=True)
+def print_report(file: Path, report: Report) -> None:
+    """Write a report for people."""
+    word, _, origin = report.qualified.partition(" ")
+    verdict = " ".join(filter(None, (click.style(word.upper(), fg=_COLOURS[report.verdict], bold=True), origin)))
     click.echo(f"{printable(str(file))}: {verdict}")
-    click.echo(f"  {STATEMENTS[report.verdict]}")
+    click.echo(f"  {report.statement}")
     if report.reason:
         label = "Reason" if report.verdict in _FINAL else _LABELS.get(report.verdict, "Why not more")
         click.echo(f"  {label}: {printable(report.reason)}")
@@ -224,7 +300,7 @@ def _print_report(file: Path, report: Report) -> None:
         click.echo(f"  author {report.authors[0].hex() if report.authors else 'anonymous'}")
     click.echo()
     for check in report.checks:
-        word, colour = _MARKS[check.status]
+        word, colour = MARKS[check.status]
         mark = click.style(word, fg=colour)
         click.echo(f"  {check.step:>2} {mark}  {check.name:<37} {printable(check.detail)}")
 

@@ -72,6 +72,11 @@ class Container:
     outside: tuple[bytes, ...] = field(default=(), repr=False)
     works: tuple[bytes, ...] = field(default=(), repr=False)
 
+    @property
+    def title(self) -> str:
+        """What the active manifest calls itself, or ""."""
+        return as_text(_manifest(self.store, active_label(self.store)).get("title")) or ""
+
 
 def active_label(store: object) -> str:
     """Label of the manifest that speaks for the file; "" when the report names none."""

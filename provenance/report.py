@@ -28,6 +28,10 @@ STEPS = {
     10: "log receipt",
     11: "rivals, transfers, revocations",
     12: "lineage",
+    13: "registration to the claimed picture",
+    14: "likeness against chance",
+    15: "noise of the seed in the picture",
+    16: "where it differs",
 }
 """The numbered steps; the same numbers stand at the code in provenance.verify, .link, .standing and .descent."""
 

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from provenance.ports import Ledger, Progress, Regenerator
     from provenance.recipe import Opening, Recipe
 
-__all__ = ["Depth", "Request", "verify"]
+__all__ = ["Depth", "Request", "check_links", "examiner_of", "verify", "verify_lineage"]
 
 
 class Depth(Enum):
@@ -119,6 +119,11 @@ def verify(data: bytes, request: Request) -> Report:
             ``require_fresh``, or two curve implementations that disagree.
         SealedError: the opening that was given opens another prompt. Every other outcome is a Report.
     """
+    return verify_lineage(data, request)[0]
+
+
+def verify_lineage(data: bytes, request: Request) -> tuple[Report, Lineage | None]:
+    """As :func:`verify`, with the work and its ancestors as they were found; None where no claim can be read."""
     checks: list[Check] = []
     try:
         container = open_container(data, request.policy)
@@ -126,23 +131,23 @@ def verify(data: bytes, request: Request) -> Report:
         assertion = read_assertion(container)
     except UnprovedError as error:
         checks.append(Check(len(checks) + 1, Status.SKIP, str(error)))
-        return report_stray(data, str(error), checks, request.ledger)
+        return report_stray(data, str(error), checks, request.ledger), None
     except UnsupportedVersionError:
         raise
     except InvalidError as error:
         failed = Check(len(checks) + 1, Status.FAIL, str(error))
-        return Report(Verdict.INVALID, str(error), None, (), (*checks, failed))
+        return Report(Verdict.INVALID, str(error), None, (), (*checks, failed)), None
     try:
         claim, recipe = parse_claim(assertion.claim), parse_recipe(assertion.recipe)
     except UnsupportedVersionError:
         raise
     except InvalidError as error:
-        return Report(Verdict.INVALID, str(error), None, (), (*checks, Check(2, Status.FAIL, str(error))))
+        return Report(Verdict.INVALID, str(error), None, (), (*checks, Check(2, Status.FAIL, str(error)))), None
     checks.append(Check(2, Status.PASS, f"claim {claim_id(claim).hex()[:16]}... by {named_authors(claim)}"))
     subject, digests = check_digests(data, container, claim, recipe, request.policy)
-    lineage = _trace(container, Entry(claim, assertion.possession, assertion.authors), recipe, subject, request)
-    checks.append(digests)
     entry = Entry(claim, assertion.possession, assertion.authors)
+    lineage = _trace(container, entry, recipe, subject, request)
+    checks.append(digests)
     checks.append(check_possession(entry))
     checks.append(check_authors(entry))
     checks.append(check_seed(claim, recipe))
@@ -150,7 +155,7 @@ def verify(data: bytes, request: Request) -> Report:
     broken = [check for check in checks if check.status is Status.FAIL]
     links: dict[int, Link] = {}
     if subject is not None and not broken:
-        links = _check_links(checks, subject, lineage, request)
+        links = check_links(checks, subject, lineage, request)
     else:
         if request.depth is Depth.INSIST and not broken:
             raise EnvironmentFault("cannot regenerate: no latent is stored in the file to compare with")
@@ -177,12 +182,12 @@ def verify(data: bytes, request: Request) -> Report:
             standing=standing,
             model=recipe.model.digest,
         )
-    ancestry = examine_ancestors(lineage, _examiner(request)) if lineage.nodes else Ancestry()
+    ancestry = examine_ancestors(lineage, examiner_of(request)) if lineage.nodes else Ancestry()
     checks.extend((logged, standing.check, check_lineage(lineage, ancestry, vouched=vouched)))
     derived = recipe.operation is not None
     verdict, reason = decide(Findings(checks, links, subject, attested, lineage if derived else None, ancestry))
     verdict, reason = dispute(verdict, reason, logged, standing)
-    return Report(
+    report = Report(
         verdict,
         reason,
         claim_id(claim),
@@ -192,6 +197,7 @@ def verify(data: bytes, request: Request) -> Report:
         derived_from=recipe.parents if derived else (),
         lineage=describe_lineage(lineage, ancestry) if derived else None,
     )
+    return report, lineage
 
 
 # --- step 12 --------------------------------------------------------------------------------------------------------
@@ -199,13 +205,14 @@ def verify(data: bytes, request: Request) -> Report:
 
 def _trace(container: Container, entry: Entry, recipe: Recipe, subject: Subject | None, request: Request) -> Lineage:
     integers = None if subject is None else subject.integers
-    root = Work(claim_id(entry.claim), entry, recipe, integers, "file")
+    root = Work(claim_id(entry.claim), entry, recipe, integers, "file", container.title)
     below = container.ingredients or container.works or container.outside
     library = read_library(container) if below else Library()
     return trace(root, library, finder(request.nearby, request.ledger))
 
 
-def _examiner(request: Request) -> Examiner:
+def examiner_of(request: Request) -> Examiner:
+    """Who looks at ancestors, as the request says."""
     deep = request.deep and request.depth is not Depth.QUICK
     return Examiner(
         policy=request.policy,
@@ -218,10 +225,10 @@ def _examiner(request: Request) -> Examiner:
     )
 
 
-# --- steps 7 to 9 -----------------------------------------------------------------------------------
+# --- steps 7 to 9 ---------------------------------------------------------------------------------------------------
 
 
-def _check_links(checks: list[Check], subject: Subject, lineage: Lineage, request: Request) -> dict[int, Link]:
+def check_links(checks: list[Check], subject: Subject, lineage: Lineage, request: Request) -> dict[int, Link]:
     """Run what the depth and the machine allow, append to ``checks``, return each step's meaning."""
     links: dict[int, Link] = {}
 

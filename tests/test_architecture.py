@@ -12,8 +12,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("provenance", "generator", "ledger")
 
 ROOMS = """
-    cli cli_challenge cli_verify cli_keys cli_options cli_words unlock
+    cli cli_lineage pedigreedraw pedigree cli_challenge cli_dispute cli_claim cli_verify cli_copy cli_keys cli_options cli_words unlock nearby
     authoring kept inspection claimed
+    disputepage disputetext dispute side copyreport copies findclaim claimexport claimcheck claimfile transformed registration coarse affine likeness
+    anypicture
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage work attested integrity
     link plugins ports policy
     manifest_write manifest container ingredient assertion jumbf cbor
