@@ -9,16 +9,17 @@ has signed two trees that contradict each other.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledger.contradiction import InconsistencyError
-from ledger.edge import Edge
 from ledger.tiled import MissingTileFault
 from provenance import merkle
 from provenance.errors import InvalidError
 from provenance.tiles import FULL_WIDTH
 
 if TYPE_CHECKING:
+    from ledger.edge import Edge
     from ledger.tiled import TiledLog
     from provenance.checkpoint import Checkpoint
 
@@ -76,7 +77,7 @@ def _root_at(tiled: TiledLog, size: int, root: bytes, at: int, edge: Edge | None
     if at == 0:
         return merkle.EMPTY_ROOT
     if edge is not None and at >= size // FULL_WIDTH * FULL_WIDTH:
-        return Edge(at, (edge.rows[0][: at % FULL_WIDTH], *edge.rows[1:])).root
+        return replace(edge, size=at, rows=(edge.rows[0][: at % FULL_WIDTH], *edge.rows[1:])).root
     nodes = tiled.nodes(size)
     try:
         began = merkle.tree_root(nodes, at)

@@ -3,6 +3,8 @@
 import pytest
 
 from ledger.client import open_ledger
+from ledger.monitor import InconsistencyError, Monitor
+from ledger.monitorstate import MonitorState
 from provenance.errors import LedgerFault
 from provenance.home import find_home
 from provenance.notekey import KeyType, new_signer
@@ -121,6 +123,24 @@ def test_a_ledger_that_stays_open_learns_the_new_keys(standin, log):
     assert second.head().size == 2
     for ledger in (first, second):
         ledger.close()
+
+
+def test_a_monitor_that_runs_meanwhile_sees_no_inconsistency(standin, log, tmp_path):
+    ledger = open_ledger(standin.url)
+    state = MonitorState(tmp_path / "state")
+    watch = Monitor(ledger.tiled, state)
+    assert watch.check().checkpoint.size == 2
+    for _ in range(2):
+        log.rotate()
+        standin.entries.append(make_entry(len(standin.entries)))
+        assert watch.check().added == 1
+    log.add()
+    log.retire()
+    log.show()
+    with pytest.raises(InconsistencyError, match="not signed by its known key"):
+        watch.check()
+    state.close()
+    ledger.close()
 
 
 def test_a_retired_key_signs_for_nobody_who_has_heard_of_it(standin, log):

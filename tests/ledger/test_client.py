@@ -1,6 +1,8 @@
 """A log over HTTP: what it does with an honest service, whose keys it believes, and who is told what."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -140,6 +142,11 @@ def test_nothing_is_sent_that_is_no_entry(ledger, standin):
     with pytest.raises(InvalidError):
         ledger.submit(b"{}")
     assert len(standin.asked) == before
+
+
+def test_asking_a_service_loads_no_database():
+    code = "import ledger.client, sys; print(*(m for m in ('sqlalchemy', 'alembic', 'starlette') if m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 # --- whose keys -----------------------------------------------------------------------------------------------------
