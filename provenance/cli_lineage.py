@@ -103,7 +103,7 @@ def lineage(
             raise _nothing(file, report)
         told = _told(found, report)
         if outputs:
-            thumbnails = _thumbnails(data, found, regenerator if drawn else None)
+            thumbnails = _thumbnails(data, found, regenerator) if drawn else {}
             _draw(told, thumbnails, f"Lineage of {file.name}", svg=svg, png=png, html=html, force=force)
     finally:
         line.clear()

@@ -118,7 +118,8 @@ def _card(work: Mapping[str, Any], x: int, y: int) -> Card:
 
 def _line(claim: str, work: Mapping[str, Any]) -> str:
     if not work.get("model"):
-        return f"{claim[:16]}...  {work.get('standing', 'missing')}: {work.get('reason') or '; '.join(work['faults'])}"
+        reason = work.get("reason") or "; ".join(work.get("faults", ())) or "not looked for"
+        return f"{claim[:16]}...  {work.get('standing', 'missing')}: {reason}"
     authors = work["authors"]
     author = f"by {authors[0][:16]}..." if authors else "by nobody named"
     parameters = ", ".join(f"{name} {value}" for name, value in work["parameters"].items())
