@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def inpaint(file: Path, prompt: str, mask: Path, strength: str, mode: str, **opt
     show_default=True,
     help="auto: flow-edit for flow-matching models, plug-and-play for others.",
 )
-@click.option("--strength", default="0.75", show_default=True, help="flow-edit: share of the steps that are edited.")
+@click.option("--strength", default="0.9", show_default=True, help="flow-edit: share of the steps that are edited.")
 @click.option(
     "--average", default=1, show_default=True, type=click.IntRange(1, 8), help="flow-edit: draws in each step."
 )
@@ -124,7 +125,7 @@ def edit(
 @click.command(epilog="Example: seedproof style apple.png --from waves.png -o apple-waves.png")
 @click.argument("file", type=_FILE)
 @click.option("--from", "painted", type=_FILE, required=True, help="The work whose style is taken.")
-@click.option("--prompt", help="What the result shows; by default the prompt of FILE, where it is open.")
+@click.option("--prompt", help="What the result shows; by default nothing is said, and the two works alone speak.")
 @click.option("--gamma", default="0.75", show_default=True, help="How much the layout of FILE counts, 0 to 1.")
 @click.option("--temperature", default="1.5", show_default=True, help="How sharply the style is looked at, to 10.")
 @click.option("--strength", default="0.75", show_default=True, help="Share of the steps that are painted anew.")
@@ -157,7 +158,10 @@ def style(
         }
         return _operation("style", opened, {**numbers, **ways})
 
-    make([file, painted], prompt, Asked(**options), choose)
+    asked = Asked(**options)
+    if prompt is None and asked.guidance is None:
+        asked = replace(asked, guidance="1")  # guidance away from nothing would only cost time
+    make([file, painted], prompt or "", asked, choose)
 
 
 @click.command(epilog="Example: seedproof blend a.png b.png --weight 0.3 -o c.png")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["make"]
 
+_FOLLOW = {"flow-edit": Decimal(2)}
+"""By how much more than sampling an operation follows the prompt where the user says nothing (benchmarks/edit.py)."""
+
+_MOST = Decimal(100)
+
 
 def make(
     files: Sequence[Path],
-    prompt: str | None,
+    prompt: str,
     asked: Asked,
     choose: Callable[[Recipe, Sequence[Opened]], Operation],
     *,
@@ -41,7 +48,7 @@ def make(
 
     Args:
         files: the works, in the operation's order.
-        prompt: the child's; None for the first work's own where it is open.
+        prompt: the child's.
         asked: the options.
         choose: the operation, from the child's recipe without one and the opened works.
         plain: the operation runs no model: one step, no guidance, no prompt.
@@ -66,6 +73,8 @@ def make(
         opened = opened or _encode(files, studio)
         job = _job(opened, prompt, asked, installed, chosen, plain=plain)
         operation = choose(draft(job, studio, opened, None), opened)
+        if asked.guidance is None:
+            job = replace(job, guidance=min(job.guidance * _FOLLOW.get(operation.name, 1), _MOST))
         work = Derivation(job, operation, tuple(opened))
         check_derivation(work, studio)
         line = ProgressLine()
@@ -82,7 +91,7 @@ def make(
 
 def _check_arguments(asked: Asked, prompt: str | None) -> None:
     arguments.check_output(asked.output)
-    arguments.check_prompts(prompt or "", asked.negative, asked.terms)
+    arguments.check_prompts(prompt, asked.negative, asked.terms)
     arguments.check_url(asked.tsa, "--tsa")
     arguments.check_device(asked.device)
     from provenance.files import check_writable
@@ -181,15 +190,13 @@ def _encode(files: Sequence[Path], studio: Studio) -> list[Opened]:
 
 def _job(
     opened: Sequence[Opened],
-    prompt: str | None,
+    prompt: str,
     asked: Asked,
     installed: InstalledModel,
     chosen: Sampling,
     *,
     plain: bool,
 ) -> Job:
-    from decimal import Decimal
-
     from generator.create import Job
     from generator.setups import usual
     from provenance.authoring import parse_terms
@@ -202,9 +209,8 @@ def _job(
     if made is not None and (made.operation is None or made.operation.name != "blend"):
         steps = made.steps
         number = number if asked.guidance else made.guidance
-    words = (first.material.prompt or Prompt("")) if prompt is None else Prompt(prompt, asked.negative)
     return Job(
-        prompt=Prompt("") if plain else words,
+        prompt=Prompt(prompt, asked.negative),
         output=asked.output,
         width=first.size[0],
         height=first.size[1],
