@@ -96,6 +96,21 @@ def test_false_grandparent_laundered_through_two_operations():
     assert judge(child.data, deep=True).verdict is Verdict.INVALID
 
 
+def test_parent_built_around_the_thiefs_own_noise():
+    """The goal is the victim's picture: a parent is computed from which the thief's noise leads exactly there."""
+    victim = original(1)
+    plan = recipe_of(7, THIEF)
+    (own,) = Rotations().regenerate(plan, plan.prompt, [plan.seed])
+    a, s = np.sqrt(1 - 0.5**2), 0.5
+    built = original(6, who=THIEF, latent=((victim.material.latent - s * own) / a).astype(np.float32))
+    child = image_to_image(7, built, who=THIEF)
+    assert np.abs(child.integers - victim.integers).max() <= 1  # the victim's picture, linked to the thief's seed
+    report = judge(child.data)
+    assert step(report, 9).status is Status.PASS
+    assert report.verdict is Verdict.CONSISTENT
+    assert judge(child.data, deep=True).verdict is Verdict.INVALID
+
+
 def test_outside_picture_is_never_more_than_consistent():
     source, integers, material = outside_source(3)
     operation = Operation("image-to-image", {"strength": Decimal("0.5")}, (source,))
