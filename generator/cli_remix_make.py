@@ -89,7 +89,7 @@ def make(
         write_json({"version": 1, "pictures": [_describe(made, operation)]})
 
 
-def _check_arguments(asked: Asked, prompt: str | None) -> None:
+def _check_arguments(asked: Asked, prompt: str) -> None:
     arguments.check_output(asked.output)
     arguments.check_prompts(prompt, asked.negative, asked.terms)
     arguments.check_url(asked.tsa, "--tsa")

@@ -63,3 +63,20 @@ def test_a_model_without_mask_channels_is_refused_for_native_inpainting():
     mask = torch.from_numpy(workshop.left_half("sd1")[0])[None, None]
     with pytest.raises(UsageError, match="needs a model with 9 input channels, this one has 4; use --mode blend"):
         with_mask(workshop.conditioned("sd1"), latent, mask)
+
+
+def test_the_seam_is_smoother_than_that_of_naive_pasting():
+    """Mean step of the decoded picture across the mask's border, over six works."""
+    room = workshop.runtime("house")
+    inside = workshop.left_half("house")[0]
+    factor = workshop.size("house") // inside.shape[1]
+    border = factor * inside.shape[1] // 2
+    found = {"inpainted": 0.0, "pasted": 0.0}
+    for k in range(6):
+        seed = bytes([40 + k]) * 32
+        child, latent, mask = made("house", "1", seed)
+        alone = workshop.sample("house", seed, "a forest at sunset")
+        for name, filled in (("inpainted", child), ("pasted", torch.where(mask, alone, latent))):
+            picture = room.decode_float(filled.numpy())[0]
+            found[name] += abs(picture[:, border] - picture[:, border - 1]).mean()
+    assert found["inpainted"] < found["pasted"]
