@@ -2,8 +2,9 @@
 
 Least squares through the decoder: among all latents the one whose picture is nearest to the given one, where it is
 seen, weighed against how unusual it would be for the model (a Gaussian prior in the DCT basis, from the verifier's own
-calibration). Adam (Kingma and Ba, arXiv 1412.6980) begins at the model's mean latent. Neither the tested seed nor the claimed latent enters, so for a
-fixed picture the cosine of the result with fresh noise has the exact tail of ``provenance.correlation``.
+calibration). Adam (Kingma and Ba, arXiv 1412.6980) begins at the model's mean latent. Neither the tested seed nor the
+claimed latent enters, so for a fixed picture the cosine of the result with fresh noise has the exact tail of
+``provenance.correlation``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ RATE = 0.2
 """Of the first steps, in deviations of the prior; the last are a twentieth of it."""
 
 NOISE = 0.03
-"""Deviation of a copy's pixels from the model's picture that is expected, in the decoder's range of -1 to 1: 4 levels."""
+"""Deviation of a copy's pixels from the model's picture that is expected, in the decoder's range of -1 to 1."""
 
 ROBUST = 3.0
 """Beyond so many deviations an error counts linearly: text or a sticker must not drag the latent along."""

@@ -28,8 +28,8 @@ def export_claim(
 ) -> ClaimFile:
     """The claim file of a signed picture; ``name`` is for messages.
 
-    ``opening`` goes into it. A receipt in ``sidecar``, the file beside the picture, is newer than the picture's and takes
-    its place, with the entry that it is about, if it holds.
+    ``opening`` goes into it. A receipt in ``sidecar``, the file beside the picture, is newer than the picture's and
+    takes its place, with the entry that it is about, if it holds.
 
     Raises:
         InvalidError: the file is not what it claims. UnprovedError: it claims nothing, or stores no latent.
@@ -38,9 +38,7 @@ def export_claim(
     assertion, claim = read_claimed(data, name, now)
     container = read_container(data, media_type_of(data) or "", anchors_pem=None)
     if container is None or container.latent is None:
-        raise UnprovedError(
-            f"{name}: no latent is stored in the file, and a claim file without one would be of little use"
-        )
+        raise UnprovedError(f"{name}: no latent is stored in the file, and a claim file is of little use without")
     recipe = parse_recipe(assertion.recipe)
     if opening is not None and opening_commitment(opening) != recipe.prompt:
         raise SealedError(f"the opening does not open the prompt of {name}")

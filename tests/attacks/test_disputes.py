@@ -1,0 +1,229 @@
+"""Disputes: honest authors against thieves of several kinds, over pictures by the real house model."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2")
+
+from provenance.claim import Terms
+from provenance.claimfile import MAX_CLAIM_FILE_BYTES, parse_claim_file
+from provenance.correlation import dct2, dct_matrix
+from provenance.dispute import Outcome, compare_claims
+from provenance.disputepage import dispute_page
+from provenance.disputetext import dispute_json, reasons_of
+from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError, UsageError
+from provenance.latent import dequantise
+from provenance.noise import gaussian
+from provenance.recipe import Opening, opening_commitment
+from provenance.report import Verdict
+from provenance.side import read_side
+from tests.support.disputes import NOW, claim_file, quick, request, settle, taken_over, with_latent
+from tests.support.forge import made, policy, regenerator
+from tests.support.pictures import pixels
+
+PROMPT = "a winding path through a forest"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr("provenance.copies.OTHER_PROMPTS", ("",))
+    monkeypatch.setattr("generator.estimate.ROUNDS", 3)
+    monkeypatch.setattr("provenance.link.WRONG_SEEDS", 1)
+
+
+def victim():
+    return made(prompt=PROMPT)
+
+
+def thief():
+    return made("mallory", number=3)
+
+
+def injected():
+    """The victim's latent with as much of the thief's noise as passes the whitened test; the picture it decodes to."""
+    steps, z = victim().recipe.latent_steps, gaussian(thief().recipe.seed, victim().recipe.shape)
+    whitening = policy().models[victim().recipe.model.digest].calibration(victim().recipe.shape).whitening
+    moved = dct2(dequantise(victim().integers, steps)) + 0.5 * dct2(z) / whitening.scale
+    rows, columns = dct_matrix(moved.shape[-2]), dct_matrix(moved.shape[-1])
+    return with_latent(taken_over(victim(), thief()), rows.T @ moved @ columns)
+
+
+def test_a_thief_who_signed_the_picture_again_with_his_own_key():
+    found = settle(victim().sign(), taken_over(victim(), thief()).sign())
+    assert found.outcome is Outcome.A
+    assert found.b.claimed.verdict is Verdict.INVALID
+    assert found.of_a.noise_found
+    assert not found.of_b.noise_found
+
+
+def test_the_order_of_the_two_files_decides_nothing():
+    assert settle(taken_over(victim(), thief()).sign(), victim().sign()).outcome is Outcome.B
+
+
+def test_a_thief_who_injected_his_noise_passes_until_regeneration_and_the_cross_check():
+    a, b = victim().sign(), injected().sign()
+    found = settle(a, b)
+    assert found.outcome is Outcome.A
+    assert found.b.broken
+    assert found.of_a.alike  # his picture is a copy of the victim's
+    unmade = settle(a, b, asked=quick())  # nobody regenerates: both pass the whitened test
+    seven = [next(check for check in side.claimed.checks if check.step == 7) for side in (unmade.a, unmade.b)]
+    assert [check.figures["false_accept_log2"] < -128 for check in seven] == [True, True]
+    assert (unmade.of_a.noise_found, unmade.of_b.noise_found) == (True, False)
+    assert unmade.outcome is Outcome.A
+
+
+def test_a_thiefs_near_copy_by_image_to_image():
+    work, cheat = victim(), taken_over(victim(), thief())
+    steps, z = work.recipe.latent_steps, gaussian(cheat.recipe.seed, work.recipe.shape)
+    pipeline = regenerator()._pipeline(work.recipe)._pipeline
+    import torch
+
+    from generator.sampler import sample_flow_euler
+
+    level = 0.25  # of the noise; the model paints from there on
+    start = (1 - level) * dequantise(work.integers, steps) + level * z
+    with torch.inference_mode():
+        field = pipeline._field(1, PROMPT, "", 2.0)
+        near = sample_flow_euler(field, torch.from_numpy(start[None].astype(np.float32)), [0.25, 0.17, 0.08, 0.0])
+    copied = with_latent(cheat, near[0].numpy())
+    found = settle(work.sign(), copied.sign())
+    assert found.outcome is Outcome.A
+    assert found.b.broken
+    assert found.of_a.alike
+
+
+def test_two_honest_works_of_one_prompt_both_stand():
+    found = settle(victim().sign(), made("bea", prompt=PROMPT).sign())
+    assert found.outcome is Outcome.BOTH
+    assert not found.of_a.explains
+    assert not found.of_b.explains
+    assert found.a.regenerated
+    assert found.b.regenerated
+
+
+def test_one_author_who_claims_twice():
+    again = victim().with_(terms=Terms(notice="claimed again"))
+    found = settle(victim().sign(), again.sign())
+    assert found.outcome is Outcome.BOTH
+    assert "claimed twice" in found.reason
+
+
+def test_two_authors_who_know_one_secret():
+    other = victim().with_(author_secrets=thief().author_secrets, credentials=thief().credentials)
+    found = settle(victim().sign(), other.sign())
+    assert found.outcome is Outcome.UNDETERMINED
+    assert "timestamps" in found.reason
+
+
+def test_a_claim_file_against_a_signed_picture():
+    found = settle(claim_file(victim()), taken_over(victim(), thief()).sign())
+    assert found.outcome is Outcome.A
+    assert found.a.regenerated
+
+
+def test_one_claim_against_itself_is_no_dispute():
+    with pytest.raises(UsageError, match="one and the same claim"):
+        settle(victim().sign(), claim_file(victim()))
+
+
+def test_a_sealed_prompt_is_decided_by_its_opening_or_by_the_cross_check():
+    opening = Opening(bytes(32), victim().recipe.prompt)
+    sealed = victim().with_(recipe=replace(victim().recipe, prompt=opening_commitment(opening)))
+    stolen = taken_over(sealed, thief())
+    closed = settle(sealed.sign(), stolen.sign())
+    assert closed.a.claimed.verdict is Verdict.CONSISTENT
+    assert closed.outcome is Outcome.A
+    assert "neither was regenerated" in closed.reason
+    opened = settle(sealed.sign(), stolen.sign(), openings=(opening,))
+    assert opened.a.regenerated
+    assert opened.outcome is Outcome.A
+
+
+def test_two_false_claims_decide_nothing():
+    b = taken_over(victim(), made("trudy", number=5))
+    assert settle(taken_over(victim(), thief()).sign(), b.sign()).outcome is Outcome.NEITHER
+
+
+def test_a_false_claim_over_something_else_does_not_make_the_other_its_source():
+    other = taken_over(made(prompt="desert dunes at noon", number=4), thief())
+    found = settle(victim().sign(), other.sign())
+    assert found.outcome is Outcome.UNDETERMINED
+    assert "nothing shows" in found.reason
+
+
+def test_tampered_files_are_told_or_refused():
+    data = victim().sign()
+    with pytest.raises(InvalidError):
+        read_side("A", "a.png", data[: len(data) // 2], request())
+    file = json.loads(claim_file(victim()))
+    file["entry"]["body"]["index"] = 1
+    tampered = json.dumps(file, separators=(",", ":"), sort_keys=True).encode()
+    side = read_side("A", "a.json", tampered, request())
+    assert side.broken
+    assert side.pixels is None
+    swapped = claim_file(victim(), latent=parse_claim_file(claim_file(thief())).latent)
+    assert read_side("A", "a.json", swapped, request()).broken
+
+
+def test_a_claim_file_with_the_recipe_of_another_work_is_invalid():
+    side = read_side("A", "a.json", claim_file(victim(), recipe=thief().recipe), request())
+    assert side.broken
+
+
+def test_huge_and_hostile_claim_files():
+    honest = claim_file(victim())
+    with pytest.raises(LimitError):
+        parse_claim_file(honest + b" " * MAX_CLAIM_FILE_BYTES)
+    for bad in (
+        b'{"entry":' + b"[" * 100_000,
+        b'{"entry":{}}',
+        honest[:-1],
+        honest + b"\n",
+        honest.replace(b":", b": ", 1),
+    ):
+        with pytest.raises((EncodingError, LimitError)):
+            parse_claim_file(bad)
+    with pytest.raises(UnsupportedVersionError):
+        parse_claim_file(honest[:-2] + b"9}")
+
+
+def test_names_in_files_do_not_reach_the_page_as_html():
+    a = read_side("A", '<script>alert("a")</script>\u202e.png', victim().sign(), quick())
+    b = read_side("B", "b.png", thief().sign(), quick())
+    found = compare_claims(a, b, quick(), draws=1)
+    page = dispute_page(found, NOW, program="seedproof <b>")
+    assert "<script" not in page
+    assert "\u202e" not in page
+    assert "seedproof &lt;b&gt;" in page
+
+
+def test_the_page_needs_nothing_from_anywhere():
+    found = settle(victim().sign(), taken_over(victim(), thief()).sign())
+    page = dispute_page(found, NOW, program="seedproof")
+    assert "default-src 'none'" in page
+    assert page.count("src=") == page.count('src="data:image/png;base64,') >= 2
+    assert "http" not in page.replace("http-equiv", "")
+    assert "A explains both pictures" in page
+    assert found.a.sha256 in page
+
+
+def test_the_json_form_and_its_reasons():
+    found = settle(victim().sign(), taken_over(victim(), thief()).sign())
+    document = dispute_json(found)
+    json.dumps(document, allow_nan=False)
+    assert document["outcome"] == "A explains both"
+    assert [each["number"] for each in document["reasons"]] == [1, 2, 3, 4, 5]
+    assert reasons_of(found)[3].figures["bits_A_in_B"] > 128
+    assert reasons_of(found)[3].figures["bits_B_in_A"] < 60
+
+
+def test_pictures_that_are_no_claims_are_refused():
+    from provenance.errors import UnprovedError
+    from provenance.pixels import encode_png
+
+    with pytest.raises(UnprovedError, match=r"a\.png"):
+        read_side("A", "a.png", encode_png(pixels()), request())
