@@ -41,13 +41,16 @@ _WRONG_SEEDS = 1
 @dataclass(frozen=True)
 class Ancestry:
     """What was found out about ancestors, by claim id: ``sound`` ones with the reason why they are, ``open`` ones with
-    the reason why that is not known, ``faults`` that regeneration showed, and ``withdrawn`` ones with who and when.
+    the reason why that is not known, ``faults`` that regeneration showed, ``withdrawn`` ones with who and when, and
+    ``repainted`` ones, whose latent decodes to other pixels here: on other hardware honest ones do, and nothing that is
+    made from a latent depends on them.
     """
 
     sound: Mapping[bytes, str] = field(default_factory=dict)
     open: Mapping[bytes, str] = field(default_factory=dict)
     faults: Mapping[bytes, str] = field(default_factory=dict)
     withdrawn: Mapping[bytes, str] = field(default_factory=dict)
+    repainted: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def examine_ancestors(lineage: Lineage, examiner: Examiner) -> Ancestry:
     unknown: dict[bytes, str] = {}
     faults: dict[bytes, str] = {}
     withdrawn: dict[bytes, str] = {}
+    repainted: dict[bytes, str] = {}
     for place, identifier in enumerate(lineage.order):
         node = lineage.nodes[identifier]
         if node.work is None or node.faults:
@@ -78,18 +82,21 @@ def examine_ancestors(lineage: Lineage, examiner: Examiner) -> Ancestry:
         said = _withdrawn(identifier, examiner)
         if said:
             withdrawn[identifier] = said
-        link, reason = _judge(node.work, lineage, examiner)
+        link, reason, remark = _judge(node.work, lineage, examiner)
+        if remark:
+            repainted[identifier] = remark
         {Link.HOLDS: sound, Link.BROKEN: faults}.get(link, unknown)[identifier] = reason
-    return Ancestry(sound, unknown, faults, withdrawn)
+    return Ancestry(sound, unknown, faults, withdrawn, repainted)
 
 
-def _judge(work: Work, lineage: Lineage, examiner: Examiner) -> tuple[Link, str]:
+def _judge(work: Work, lineage: Lineage, examiner: Examiner) -> tuple[Link, str, str]:
+    """Whether it is sound (HOLDS), false (BROKEN) or neither is known, why, and a remark about its pixels."""
     setup = work.recipe.setup
     bound = None if setup is None else setup.why_not_authentic
     if bound is not None:
-        return Link.OPEN, f"{bound}, which could turn any seed into any picture"
+        return Link.OPEN, f"{bound}, which could turn any seed into any picture", ""
     if any(source.claim is None for source in (work.recipe.operation.sources if work.recipe.operation else ())):
-        return Link.OPEN, "it starts from an outside picture"
+        return Link.OPEN, "it starts from an outside picture", ""
     nobody = Standing(Check(11, Status.SKIP, ""))
     attested = check_logged(
         work.receipt,
@@ -101,45 +108,44 @@ def _judge(work: Work, lineage: Lineage, examiner: Examiner) -> tuple[Link, str]
         model=work.recipe.model.digest,
     )[1]
     if attested.holds:
-        return Link.HOLDS, attested.credit
+        return Link.HOLDS, attested.credit, ""
     if examiner.regenerator is None:
-        return Link.OPEN, "it was not made again here"
+        return Link.OPEN, "it was not made again here", ""
     return _regenerate(work, lineage, examiner, examiner.regenerator)
 
 
-def _regenerate(work: Work, lineage: Lineage, examiner: Examiner, regenerator: Regenerator) -> tuple[Link, str]:
+def _regenerate(work: Work, lineage: Lineage, examiner: Examiner, regenerator: Regenerator) -> tuple[Link, str, str]:
     sources, lacking = lineage.materials(work.recipe)
     prompt = _prompt(work.recipe, examiner.opening)
     if work.integers is None:
-        return Link.OPEN, "its latent is not at hand"
+        return Link.OPEN, "its latent is not at hand", ""
     if lacking:
-        return Link.OPEN, lacking
+        return Link.OPEN, lacking, ""
     if prompt is None:
-        return Link.OPEN, "its prompt is sealed"
+        return Link.OPEN, "its prompt is sealed", ""
     missing = regenerator.why_not(work.recipe)
     if missing is not None:
-        return Link.OPEN, missing
+        return Link.OPEN, missing, ""
     model = examiner.policy.models.get(work.recipe.model.digest)
     subject = Subject(work.claim, work.recipe, work.integers, None, model, sources)
     try:
         pixels = check_decoding(subject, regenerator)
         made = check_regeneration(subject, prompt, regenerator, examiner.entropy, wrong_seeds=_WRONG_SEEDS)
     except (NotFiniteError, MissingModelError, ImportError) as error:
-        return Link.OPEN, f"it cannot be made again here: {error}"
+        return Link.OPEN, f"it cannot be made again here: {error}", ""
     except InvalidError as error:
-        return Link.BROKEN, str(error)
+        return Link.BROKEN, str(error), ""
+    remark = "" if pixels.link is Link.HOLDS else pixels.check.detail
     if made.link is not Link.HOLDS:
-        return made.link if made.link is Link.BROKEN else Link.OPEN, made.check.detail
-    if pixels.link is not Link.HOLDS:
-        return Link.OPEN, pixels.check.detail
+        return made.link if made.link is Link.BROKEN else Link.OPEN, made.check.detail, remark
     if subject.calibration is None:
-        return Link.OPEN, "made again, but the policy knows no calibration for its model, size and steps"
+        return Link.OPEN, "made again, but the policy knows no calibration for its model, size and steps", remark
     operation = work.recipe.operation
     checks = [made.check] if operation is not None else [made.check, check_correlation(subject).check]
     linkable = operation is None or operation.invertible
     if linkable and max(map(evidence_bits, checks)) < REQUIRED_BITS:
-        return Link.OPEN, "seed and stored latent are not linked strongly enough"
-    return Link.HOLDS, made.check.detail
+        return Link.OPEN, "seed and stored latent are not linked strongly enough", remark
+    return Link.HOLDS, made.check.detail, remark
 
 
 def _prompt(recipe: Recipe, opening: Opening | None) -> Prompt | None:

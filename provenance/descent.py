@@ -37,6 +37,7 @@ def check_lineage(lineage: Lineage, ancestry: Ancestry, *, vouched: bool) -> Che
         return Check(12, Status.FAIL if vouched else Status.WARN, text, figures)
     remarks = [f"{node.named}... is missing: {node.missing}" for node in lineage.missing]
     remarks += [f"{key.hex()[:16]}... {said}" for key, said in ancestry.withdrawn.items()]
+    remarks += [f"{key.hex()[:16]}... {said}" for key, said in ancestry.repainted.items()]
     remarks += [_term(parent, derivative) for parent, derivative in _bound_by_terms(lineage)]
     remarks += [f"{node.named}...: {remark}" for node in lineage.nodes.values() for remark in node.remarks]
     remarks += [strangers] if lineage.strangers else []
@@ -73,7 +74,8 @@ def describe_lineage(lineage: Lineage, ancestry: Ancestry) -> dict[str, Json]:
     works: list[Json] = [{**_work(root), "generation": 0, "standing": "itself", "faults": [], "remarks": []}]
     for identifier, node in lineage.nodes.items():
         fault = ancestry.faults.get(identifier)
-        remarks = [*node.remarks, *([ancestry.withdrawn[identifier]] if identifier in ancestry.withdrawn else [])]
+        said = (ancestry.withdrawn.get(identifier), ancestry.repainted.get(identifier))
+        remarks = [*node.remarks, *filter(None, said)]
         works.append(
             {
                 **({"claim": identifier.hex()} if node.work is None else _work(node.work)),

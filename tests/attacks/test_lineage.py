@@ -111,6 +111,19 @@ def test_parent_built_around_the_thiefs_own_noise():
     assert judge(child.data, deep=True).verdict is Verdict.INVALID
 
 
+def test_pixels_of_an_ancestor_on_other_hardware_are_a_remark():
+    class Elsewhere(Rotations):
+        def decode(self, recipe, latent):
+            rgb = super().decode(recipe, latent)
+            rgb[0, 0, 0] ^= 1
+            return rgb
+
+    report = judge(image_to_image(2, original(1)).data, deep=True, regenerator=Elsewhere())
+    assert report.verdict is Verdict.AUTHENTIC
+    assert "other pixels" in step(report, 12).detail
+    assert step(report, 12).status is Status.WARN
+
+
 def test_outside_picture_is_never_more_than_consistent():
     source, integers, material = outside_source(3)
     operation = Operation("image-to-image", {"strength": Decimal("0.5")}, (source,))
