@@ -60,9 +60,13 @@ def transfer(
     """Offer a work to another key. It changes hands when its buyer accepts the offer.
 
     Whoever has the offer and the buyer's key can accept it as long as you own the work. To withdraw an offer, transfer
-    the work to your own key and accept that yourself.
+    the work to your own key and accept that yourself. Of a work of several owners the file is a draft, which the others
+    sign with seedproof countersign; the last one gets the offer.
     """
-    from ledger.follow import offer_work
+    from ledger.cli_countersign import pass_along
+    from ledger.countersign import begin_draft
+    from ledger.follow import look_up, offer_of
+    from provenance.followup_body import Transfer
     from provenance.offer import format_offer
 
     check_writable(output, overwrite=force)
@@ -70,7 +74,13 @@ def transfer(
     with opened(location) as ledger:
         claim = read_claim_id(work)
         confirm(f"Offer the work of claim {claim.hex()} to {to.hex()}?", yes=yes)
-        offer = offer_work(ledger, claim, unlock_master(passphrase_file, words=words, words_file=words_file), to)
+        history = look_up(ledger, claim)
+    master = unlock_master(passphrase_file, words=words, words_file=words_file)
+    body = Transfer(claim, history.ownership.head, to)
+    if len(history.ownership.owners) > 1:
+        pass_along(begin_draft(history, body, master), history, output, force=force, as_json=as_json)
+        return
+    offer = offer_of(history, body, master)
     write_atomic(output, format_offer(offer) + b"\n", overwrite=force)
     if as_json:
         write_json({"version": 1, "path": str(output), "claim_id": claim.hex(), "to": to.hex()})
@@ -116,6 +126,10 @@ def accept(
 @_WORK
 @_REASON
 @click.option("--note", "remark", default="", help="A sentence for people, at most 500 characters. Public for good.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Of a work of several owners: the draft for the others."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @_LEDGER
 @_YES
 @_JSON
@@ -125,6 +139,8 @@ def revoke(
     work: str,
     reason: str,
     remark: str,
+    output: Path | None,
+    force: bool,
     location: str | None,
     yes: bool,
     as_json: bool,
@@ -132,18 +148,31 @@ def revoke(
     words: bool,
     words_file: Path | None,
 ) -> None:
-    """Withdraw the claim of a work that you own. That cannot be undone, and the claim stays in the log."""
-    from ledger.follow import revoke_work
+    """Withdraw the claim of a work that you own. That cannot be undone, and the claim stays in the log.
+
+    A work of several owners is revoked once all have signed: this writes a draft for seedproof countersign.
+    """
+    from ledger.cli_countersign import pass_along
+    from ledger.countersign import begin_draft
+    from ledger.follow import look_up, revoke_work
     from provenance.display import require_plain_text
+    from provenance.followup_body import Revocation
 
     try:
         remark = remark and require_plain_text(remark, "the note", limit=500)
     except InvalidError as error:
         raise UsageError(f"--note: {error}") from error
+    if output is not None:
+        check_writable(output, overwrite=force)
     with opened(location) as ledger:
         claim = read_claim_id(work)
         confirm(f"Revoke claim {claim.hex()} for good ({reason})?", yes=yes)
         master = unlock_master(passphrase_file, words=words, words_file=words_file)
+        history = look_up(ledger, claim)
+        if output is not None and len(history.ownership.owners) > 1:
+            body = Revocation(claim, history.ownership.head, reason, remark)
+            pass_along(begin_draft(history, body, master), history, output, force=force, as_json=as_json)
+            return
         made = revoke_work(ledger, claim, master, reason, remark)
     _report(made, "revoked", as_json=as_json)
 

@@ -70,6 +70,7 @@ def show(location: str | None, as_json: bool) -> None:
 @click.option("--claim", metavar="HEX", help="The claim with this id.")
 @click.option("--commitment", metavar="HEX", help="Claims of this Y.")
 @click.option("--pixels", metavar="HEX", help="Claims over this pixel digest.")
+@click.option("--latent", metavar="HEX", help="Claims over this latent digest.")
 @click.option("--author", metavar="HEX", help="Claims of this author key.")
 @_ANY_LEDGER
 @_JSON
@@ -78,6 +79,7 @@ def find(
     claim: str | None,
     commitment: str | None,
     pixels: str | None,
+    latent: str | None,
     author: str | None,
     location: str | None,
     as_json: bool,
@@ -88,10 +90,10 @@ def find(
     """
     from provenance.entry import parse_any
 
-    given = {"commitment": commitment, "pixels": pixels, "author": author}
+    given = {"commitment": commitment, "pixels": pixels, "latent": latent, "author": author}
     wanted = {name: _digest(text, name) for name, text in given.items() if text is not None}
     if (file is not None) + (claim is not None) + bool(wanted) != 1:
-        raise UsageError("name a FILE, or --claim, or some of --commitment, --pixels and --author")
+        raise UsageError("name a FILE, or --claim, or some of --commitment, --pixels, --latent and --author")
     if file is not None:
         wanted = {"pixels": _pixels_of(file)}
     opened = open_any(location or str(find_home().ledger), create=False)
@@ -102,7 +104,10 @@ def find(
             found = [] if single is None or parse_any(single.entry).claim is None else [single]
         else:
             found = opened.search(
-                commitment=wanted.get("commitment"), pixels=wanted.get("pixels"), author=wanted.get("author")
+                commitment=wanted.get("commitment"),
+                pixels=wanted.get("pixels"),
+                latent=wanted.get("latent"),
+                author=wanted.get("author"),
             )
     finally:
         opened.close()
@@ -134,7 +139,7 @@ def _pixels_of(file: Path) -> bytes:
     except InvalidError as error:
         raise UsageError(
             f"{file}: {error}; only a lossless file still has the pixels that were claimed. "
-            "For another search pass --claim, --commitment, --pixels or --author"
+            "For another search pass --claim, --commitment, --pixels, --latent or --author"
         ) from error
 
 

@@ -32,10 +32,14 @@ __all__ = [
     "accept",
     "attribute_work",
     "look_up",
+    "offer_of",
     "offer_work",
+    "own_secrets",
     "require_acceptable",
     "revoke_key",
     "revoke_work",
+    "submit_checked",
+    "work_secret",
 ]
 
 
@@ -71,7 +75,16 @@ def offer_work(ledger: Ledger, claim_id: bytes, master: Master, to: bytes) -> Of
         UsageError: the work is not the caller's, or revoked. UnprovedError, LedgerFault: see :func:`look_up`.
     """
     history = look_up(ledger, claim_id)
-    return make_offer(Transfer(claim_id, history.ownership.head, to), _owner_secrets(history, master))
+    return offer_of(history, Transfer(claim_id, history.ownership.head, to), master)
+
+
+def offer_of(history: History, body: Transfer, master: Master) -> Offer:
+    """The offer of this transfer, signed by all owners, who are the caller.
+
+    Raises:
+        UsageError: the work is not the caller's alone, or revoked.
+    """
+    return make_offer(body, _owner_secrets(history, master))
 
 
 def require_acceptable(ledger: Ledger, offer: Offer) -> History:
@@ -108,7 +121,7 @@ def accept(ledger: Ledger, offer: Offer, master: Master) -> Submitted:
     """
     made = accept_offer(offer, derive_author(master))
     require_acceptable(ledger, offer)
-    return _submit(ledger, offer.body.claim, made)
+    return submit_checked(ledger, offer.body.claim, made)
 
 
 def revoke_work(ledger: Ledger, claim_id: bytes, master: Master, reason: str, note: str) -> Submitted:
@@ -119,7 +132,7 @@ def revoke_work(ledger: Ledger, claim_id: bytes, master: Master, reason: str, no
     """
     history = look_up(ledger, claim_id)
     body = Revocation(claim_id, history.ownership.head, reason, note)
-    return _submit(ledger, claim_id, sign_revocation(body, _owner_secrets(history, master)))
+    return submit_checked(ledger, claim_id, sign_revocation(body, _owner_secrets(history, master)))
 
 
 def attribute_work(ledger: Ledger, claim_id: bytes, master: Master) -> Submitted:
@@ -132,7 +145,7 @@ def attribute_work(ledger: Ledger, claim_id: bytes, master: Master) -> Submitted
     if claim.authors:
         raise UsageError("this claim names its authors already; only an anonymous one can be attributed")
     secret, author = work_secret(claim, master), derive_author(master)
-    return _submit(ledger, claim_id, attribute(Attribution(claim_id, public_key(author)), secret, author))
+    return submit_checked(ledger, claim_id, attribute(Attribution(claim_id, public_key(author)), secret, author))
 
 
 def revoke_key(ledger: Ledger, secret: bytes, from_index: int, reason: str) -> int:
@@ -165,8 +178,12 @@ def _claim(history: History) -> Claim:
     return claim
 
 
-def _owner_secrets(history: History, master: Master) -> list[bytes]:
-    """A secret for every owner, all of which are the caller's."""
+def own_secrets(history: History, master: Master) -> dict[bytes, bytes]:
+    """The owners who are the caller, in their order: key -> secret.
+
+    Raises:
+        UsageError: there is none, or the work was revoked.
+    """
     revoked = history.ownership.revoked
     if revoked is not None:
         raise UsageError(f"the work was revoked at entry {revoked.index} of {history.log}; that cannot be undone")
@@ -175,13 +192,27 @@ def _owner_secrets(history: History, master: Master) -> list[bytes]:
     if claim.nonce is not None:
         work = derive_work(master, claim.nonce)
         mine[public_key(work)] = work
-    others = [key.hex() for key in history.ownership.owners if key not in mine]
-    if others:
-        raise UsageError(f"the work belongs to {' and '.join(others)}, and all its owners must sign; your key does not")
-    return [mine[key] for key in history.ownership.owners]
+    found = {key: mine[key] for key in history.ownership.owners if key in mine}
+    if not found:
+        owners = " and ".join(key.hex() for key in history.ownership.owners)
+        raise UsageError(f"the work belongs to {owners}; your key does not own it")
+    return found
 
 
-def _submit(ledger: Ledger, claim_id: bytes, made: FollowUp) -> Submitted:
+def _owner_secrets(history: History, master: Master) -> list[bytes]:
+    """A secret for every owner, all of which are the caller's."""
+    mine, owners = own_secrets(history, master), history.ownership.owners
+    if len(mine) < len(owners):
+        raise UsageError(f"the work has {len(owners)} owners, and all of them must sign: name a file for them with -o")
+    return list(mine.values())
+
+
+def submit_checked(ledger: Ledger, claim_id: bytes, made: FollowUp) -> Submitted:
+    """Log a follow-up, and see that it counts.
+
+    Raises:
+        ConflictError: another one came first. ForgedError: it is logged and has no effect.
+    """
     data = format_follow_up(made)
     logged = ledger.submit(data)
     entry = parse_any(data)

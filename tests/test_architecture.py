@@ -21,7 +21,7 @@ ROOMS = """
     manifest_write manifest container ingredient assertion jumbf cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration
-    ownership entry grant offer followup followup_body
+    ownership entry grant draft offer followup followup_body
     recipe operation setup claim challenge
     latent storedlatent pixels canonicalfile chunks xmp
     noise commitment

@@ -1,19 +1,23 @@
 """A work's life after its claim, on the command line: sold, revoked, attributed, its key stolen; locally and over HTTP."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from ledger.local import open_ledger
-from provenance.claim import claim_id
+from provenance.claim import Entry, claim_id, format_entry
 from provenance.cli import main
 from provenance.curve import public_key
 from provenance.derivation import derive_author, derive_work
 from provenance.entry import parse_any
+from provenance.hashing import Tag
 from provenance.home import find_home
 from provenance.keystore import Secrets, seal_keystore, write_keystore
 from provenance.offer import parse_offer
+from provenance.proof import prove
+from tests.support.entries import make_claim, secret
 from tests.support.pictures import author
 from tests.support.service import serving
 from tests.support.trust import claim_of, id_of
@@ -24,6 +28,18 @@ PEOPLE = ("ann", "bob", "carol")
 
 def key(name):
     return public_key(derive_author(master(name))).hex()
+
+
+def joint(name):
+    """The entry of a claim by ann and bob."""
+    people = [master(who) for who in ("ann", "bob")]
+    claim = dataclasses.replace(make_claim(name), authors=tuple(public_key(derive_author(who)) for who in people))
+    identifier = claim_id(claim)
+    proofs = tuple(prove(Tag.AUTHOR, derive_author(who), identifier) for who in people)
+    return format_entry(Entry(claim, prove(Tag.POSSESSION, secret("work", name), identifier), proofs))
+
+
+JOINT, ENDED = joint("joint"), joint("ended")
 
 
 @pytest.fixture
@@ -115,6 +131,41 @@ def test_the_life_of_a_work_over_http(run, become, local, tmp_path):
         assert owner_of(run, service.url, "mask.png")["attributed_to"] == key("ann")
         history = owner_of(run, service.url)
         assert (history["owners"], history["contested"], history["void"]) == ([key("bob")], [], [])
+
+
+def test_a_work_of_two_on_the_command_line(run, become, local, tmp_path):
+    """The file goes from owner to owner; the last one has the offer, or the log has the revocation."""
+    opened = open_ledger(str(local), create=False)
+    for entry in (JOINT, ENDED):
+        opened.submit(entry)
+    opened.close()
+    joint, ended = (claim_id(parse_any(entry).claim).hex() for entry in (JOINT, ENDED))
+    at = ("--ledger", local, "--yes")
+    become("ann")
+    err = run("transfer", joint, "--to", key("carol"), "-o", "draft.json", *at)[1]
+    assert f"{key('bob')} runs: seedproof countersign draft.json" in err
+    run("countersign", "draft.json", "-o", "twice.json", *at, code=2)
+    become("carol")
+    run("accept", "draft.json", *at, code=2)
+    run("countersign", "draft.json", "-o", "stolen.json", *at, code=2)
+    become("bob")
+    run("countersign", "draft.json", *at, code=2)
+    err = run("countersign", "draft.json", "-o", "offer.json", *at)[1]
+    assert f"transfer it to {key('carol')}" in err
+    assert f"{key('ann')}  has signed" in err
+    become("carol")
+    run("accept", "offer.json", *at)
+    assert owner_of(run, local, joint)["owners"] == [key("carol")]
+    become("bob")
+    run("countersign", "draft.json", "-o", "again.json", *at, code=1)
+    assert "-o" in run("revoke", ended, *at, code=2)[1]
+    out = run("revoke", ended, "--note", "we parted", "-o", "end.json", "--json", *at)[0]
+    assert json.loads(out)["missing"] == [key("ann")]
+    become("ann")
+    err = run("countersign", "end.json", *at)[1]
+    assert "we parted" in err
+    assert "revoked, by entry" in err
+    assert owner_of(run, local, ended)["revoked"] is True
 
 
 def test_double_sale_on_the_command_line(run, become, local):

@@ -289,12 +289,14 @@ def test_ledger_commands(picture, path):
         ["--claim", claim_id(claim).hex()],
         ["--commitment", claim.Y.hex()],
         ["--author", who],
+        ["--latent", claim.latent.digest.hex()],
         ["--author", who, "--pixels", claim.pixels.hex()],
     ):
         found = json.loads(run(cli.ledger, "find", *arguments, "--ledger", path, "--json").stdout)
         assert [entry["claim_id"] for entry in found["entries"]] == [claim_id(claim).hex()]
         assert claim_id(claim).hex() in run(cli.ledger, "find", *arguments, "--ledger", path).stdout
     run(cli.ledger, "find", "--claim", "00" * 32, "--ledger", path, error=UnprovedError)
+    run(cli.ledger, "find", "--latent", "00" * 32, "--ledger", path, error=UnprovedError)
     for arguments in ([], ["--claim", "00"], ["--author", "x" * 64], [picture, "--author", who]):
         run(cli.ledger, "find", *arguments, "--ledger", path, error=UsageError)
     assert "all 1 entries hold" in run(cli.ledger, "fsck", "--ledger", path).stdout
