@@ -57,7 +57,7 @@ def why_not(claim: Claim, recipe: Recipe, policy: Policy, regenerator: Decoder) 
         return "recipe and claim disagree about the latent's shape or steps"
     if recipe.parents != claim.parents:
         return "recipe and claim disagree about the parents"
-    if recipe.parents:
+    if recipe.parents or recipe.operation is not None:
         return "a derived work: it is not made from its seed and prompt alone"
     if recipe.seed != seed(claim.Y, claim.index):
         return "the recipe's seed is not H(Y, index) of the claim"

@@ -215,6 +215,16 @@ def test_adapters_are_refused_without_work(office):
     assert "adapters (evil)" in undecided(office, work(setup=setup))
 
 
+def test_a_remix_of_an_outside_picture_is_refused_without_work(office):
+    from provenance.claim import LatentRef
+    from provenance.operation import Operation, Source
+
+    plain = work()
+    outside = Source(None, LatentRef(bytes(32), plain.recipe.shape, plain.recipe.latent_steps), bytes(32))
+    operation = Operation("image-to-image", {"strength": Decimal("0.5")}, (outside,))
+    assert "derived work" in undecided(office, work(operation=operation))
+
+
 def test_a_recipe_blob_of_another_digest(office):
     made, other = work(), work("b")
     office.log.blobs[made.claim.recipe] = other.blobs[other.claim.recipe]

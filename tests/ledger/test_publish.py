@@ -329,3 +329,15 @@ def test_commands_use_the_own_ledger_by_default(picture):
     run(cli.ledger, "show", error=LedgerFault)
     open_ledger(str(home.ledger), create=True).close()
     assert "entries  0" in run(cli.ledger, "show").stdout
+
+
+def test_a_derived_work_keeps_its_parents(ledger):
+    from tests.support.remixes import blend, image_to_image, judge, original
+
+    one, two = original(1), original(2)
+    draft = blend(4, image_to_image(3, one), two)
+    made = publish(draft.data, ledger)
+    assert judge(draft.data, deep=True).lineage["works"][1:] == judge(made.data, deep=True).lineage["works"][1:]
+    assert step(judge(made.data, deep=True), 12).status is Status.PASS
+    again = publish(made.data, ledger)
+    assert step(judge(again.data, deep=True), 12).figures["made_again"] == 3
