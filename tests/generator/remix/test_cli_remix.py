@@ -82,6 +82,7 @@ def test_every_operation_makes_a_picture_that_regenerates(shop, room, capsys):
         assert [parent.hex() for parent in claim.parents] == told["parents"]
         assert len(claim.parents) == (2 if name in ("style", "blend") else 1)
         assert recipe.steps == (1 if name == "blend" else 4)
+        assert recipe.guidance == {"flow-edit": 4, "style": 1, "blend": 0}.get(name, 2)
         assert call("verify", out) == 3
         said = capsys.readouterr().out
         assert "9 pass" in said or "9 warn" in said, said
@@ -232,7 +233,7 @@ def test_the_house_model_names_what_it_cannot_read(shop, room, capsys):
         (("remix", "A", "a forest", "--strength", "nan"), "--strength: 'nan' is not a number"),
         (("remix", "A", "a forest", "--strength", "0.01"), "runs none of 4 steps"),
         (("edit", "A", "a forest", "--strength", "0"), "above 0"),
-        (("blend", "A"), "blend takes 2 to 8 works, 1 were named"),
+        (("blend", "A"), "blend takes 2 to 64 works, 1 were named"),
         (("blend", "A", "A", "A", "--weight", "0.5"), "3 works need 3 shares that sum to 1"),
         (("blend", "A", "A", "--weight", "0.5", "--weight", "0.5"), "one share is enough"),
         (("inpaint", "A", "a forest", "--mask", "M", "--mode", "native"), "needs 17 input channels"),

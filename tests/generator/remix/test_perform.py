@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from generator.regenerate import open_regenerator
+from generator.runtime import load_runtime
 from provenance.correlation import cosine
 from provenance.errors import InvalidError, UsageError
 from provenance.latent import cell_distance, quantise
@@ -61,6 +62,19 @@ def test_every_operation_regenerates_from_its_recipe_alone(family):
         assert cell_distance(again, integers, made.latent_steps) < 1e-4, found.name
         wrong = machine.regenerate(made, NEW, [bytes(32)], sources)[0]
         assert (cell_distance(wrong, integers, made.latent_steps) > 0.01) == found.draws, found.name
+
+
+@pytest.mark.parametrize("family", ["sd1", "flux"])
+def test_every_operation_runs_in_bfloat16(family):
+    half = load_runtime(workshop.installed(family), device="cpu", dtype="bfloat16")
+    for found, sources in every_operation(family):
+        told = {"steps": workshop.STEPS, "guidance": 3.0, "seed": workshop.OTHER}
+        latent, exact = (room.remix(found, sources, NEW, **told) for room in (half, workshop.runtime(family)))
+        assert latent.dtype == np.float32
+        assert cosine(latent, exact) > 0.9, found.name
+        if found.mask is not None:
+            inside, _ = workshop.left_half(family)
+            assert np.array_equal(latent[:, ~inside], sources[0].latent[:, ~inside])
 
 
 @pytest.mark.parametrize("family", ["sd1", "sdxl", "flux", "house"])
