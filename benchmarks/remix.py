@@ -1,7 +1,7 @@
 """What remixes cost against text-to-image with the same model, and how smooth an inpainting's seam is.
 
-- cost: seconds of each operation and of text-to-image, taken in turns; rows that the network evaluates; peak memory
-  of a process that does nothing else than make the parents and the remix.
+- cost: processor time of each operation and of text-to-image, taken in turns; rows that the network evaluates; peak
+  memory of a process that does nothing else than make the parents and the remix.
 - separation: for each strength, how far the nearest wrong seed's picture is from the right one's in quantisation steps,
   and how sure inversion finds the child's noise (log2 of the chance of a wrong seed; 2^-128 is needed).
 - seam: gradient of the decoded picture across the border of the mask, inpainted against pasting a text-to-image of the
@@ -17,13 +17,14 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from benchmarks.common import options, rounds, write
+from benchmarks.common import options, write
 from benchmarks.remixkit import Workshop, interval, open_workshop, pairs
 from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.correlation import cosine, log2_false_accept
@@ -56,14 +57,21 @@ def acts(shop: Workshop) -> dict[str, Callable[[], object]]:
     shares = {"attention": Decimal("0.5"), "features": Decimal("0.8")}
     found["inpaint 1"] = lambda: shop.remix("inpaint", [one], NEW, mask=mask, strength=Decimal(1), mode="blend")
     found["edit flow-edit"] = lambda: shop.remix(
-        "flow-edit", [one], NEW, strength=Decimal("0.75"), average=1, source_guidance=Decimal(2)
+        "flow-edit", [one], NEW, guidance=4.0, strength=Decimal("0.9"), average=1, source_guidance=Decimal(2)
     )
     for name, way in (("", "rerun"), (" inverted", "inverted")):
         found[f"edit plug-and-play{name}"] = lambda w=way: shop.remix(
             "plug-and-play", [one], NEW, **shares, trajectory=w
         )
     found["style"] = lambda: shop.remix(
-        "style", [one, two], NEW, gamma=Decimal("0.75"), temperature=Decimal("1.5"), strength=Decimal("0.75"), **RERUN
+        "style",
+        [one, two],
+        "",
+        guidance=1.0,
+        gamma=Decimal("0.75"),
+        temperature=Decimal("1.5"),
+        strength=Decimal("0.75"),
+        **RERUN,
     )
     found["blend"] = lambda: shop.remix("blend", [one, two], "", mode="spherical", weight=Decimal("0.5"))
     return found
@@ -78,7 +86,7 @@ def half_mask(shop: Workshop) -> bytes:
 
 
 def cost(shop: Workshop, repeats: int) -> dict[str, Any]:
-    """Seconds, ratios and evaluated rows."""
+    """Processor time, ratios and evaluated rows."""
     found = acts(shop)
     rows: dict[str, int] = {}
     network: Any = shop.runtime._pipeline.unet  # type: ignore[attr-defined]
@@ -91,7 +99,12 @@ def cost(shop: Workshop, repeats: int) -> dict[str, Any]:
         act()
         handle.remove()
         rows[name] = sum(counted)
-    spent = rounds(found, repeats)
+    spent: dict[str, list[float]] = {name: [] for name in found}
+    for _ in range(repeats):
+        for name, act in found.items():
+            start = time.process_time()
+            act()
+            spent[name].append(1e3 * (time.process_time() - start))
     base = "text-to-image"
     figures = {}
     for name, values in spent.items():

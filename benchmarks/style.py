@@ -10,7 +10,7 @@ For each pair of works, with the second one's style on the first one's content:
 Distances: Gram matrices of a frozen random network's features at three scales (Ustyuzhaninov et al., arXiv 1606.00021),
 colour (Wasserstein distance of Gaussians in RGB), edges to the content.
 
-python -m benchmarks.style --json benchmarks/results/style.json --plot docs/remix-style.png
+python -m benchmarks.style --json benchmarks/results/style.json --plot docs/remix-style-pairs.png
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def main() -> None:
         print(f"{name:40} {values}")
     if asked.plot:
         plot(sheet, asked.plot)
-    command = "python -m benchmarks.style --json benchmarks/results/style.json --plot docs/remix-style.png"
+    command = "python -m benchmarks.style --json benchmarks/results/style.json --plot docs/remix-style-pairs.png"
     told = {"pairs": asked.pairs, "parameters": {name: str(value) for name, value in NUMBERS.items()}, **figures}
     write(asked.json, command, told, ("torch", "diffusers", "numpy"))
 
