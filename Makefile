@@ -57,7 +57,7 @@ wheel-test: $(VENV)/.installed-dev
 
 # All figures of benchmarks/results/.
 bench: $(VENV)/.installed-dev
-	for name in noise proof latent cli overhead generate reproduce separation; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	for name in noise proof latent cli overhead generate reproduce separation edit style remix; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
 
 # Train the house model from nothing; goes on where it was interrupted.
 train: $(VENV)/.installed
