@@ -120,7 +120,7 @@ def settle(a: Side, b: Side, of_a: Crossing, of_b: Crossing) -> tuple[Outcome, s
     for winner, loser, own, other in ((a, b, of_a, Outcome.A), (b, a, of_b, Outcome.B)):
         if winner.sound and own.explains and loser.broken:
             how = "its noise is in both" if own.noise_found else "the other is a copy of its picture"
-            return other, f"{winner.letter} holds and {how}, while {loser.letter} does not hold: {loser.claimed.reason}"
+            return other, f"{winner.letter} holds and {how}, while {loser.letter} does not hold: {loser.fault}"
     if a.broken or b.broken:
         left = b if a.broken else a
         return Outcome.UNDETERMINED, (
@@ -156,7 +156,7 @@ def _settle_unrelated(a: Side, b: Side, of_a: Crossing, of_b: Crossing) -> tuple
     compared = of_a.comparison is not None or of_b.comparison is not None
     if a.broken or b.broken:
         left, gone = (b, a) if a.broken else (a, b)
-        text = f"{gone.letter} does not hold: {gone.claimed.reason}; but nothing shows that its picture comes from"
+        text = f"{gone.letter} does not hold: {gone.fault}; but nothing shows that its picture comes from"
         return Outcome.UNDETERMINED, f"{text} {left.letter}'s"
     if not compared:
         why = of_a.why_not or of_b.why_not

@@ -48,6 +48,7 @@ img{width:100%;border:1px solid #999;display:block}
 figcaption{font-size:.85em;margin-top:.4em;color:#333;overflow-wrap:anywhere}
 li{margin-bottom:.9em}li>b{display:block}table{border-collapse:collapse;width:100%;font-size:.85em}
 td,th{border:1px solid #ccc;padding:.3em .6em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+td:not(:last-child),th{overflow-wrap:normal}
 th{background:#f3f3f3;font-weight:600}
 code,pre{font:.8em/1.5 'DejaVu Sans Mono',monospace;overflow-wrap:anywhere;white-space:pre-wrap}
 .pass{color:#1b6b2f}.fail{color:#a31515}.warn{color:#8a5a00}.skip{color:#666}.small{font-size:.85em;color:#444}
@@ -131,7 +132,7 @@ def _difference_figure(one: Side, other: Side, crossing: Crossing) -> str:
 
 
 def _reason(name: str, sentences: tuple[str, ...]) -> str:
-    return f"<li><b>{_text(_upper(name))}?</b>" + " ".join(_text(each) for each in sentences) + "</li>"
+    return f"<li><b>{_text(_upper(name))}?</b>" + "<br>".join(_text(each) for each in sentences) + "</li>"
 
 
 def _checks(dispute: Dispute) -> str:

@@ -23,7 +23,7 @@ REASONS = {
     2: "who stands behind each claim",
     3: "does each seed make its own picture",
     4: "is the noise of one in the other",
-    5: "what the pictures share",
+    5: "what do the pictures share",
 }
 
 
@@ -160,10 +160,10 @@ def _shared(dispute: Dispute) -> Reason:
         figures[f"nearest_chance_{tag}"] = round(found.rank.nearest, 3)
         figures[f"false_accept_rate_{tag}"] = found.rank.rate
         figures[f"net_bits_{tag}"] = None if found.noise is None else round(found.noise.net, 1)
-        verb = "is a copy of" if found.alike else "is not shown to be a copy of"
+        verb = f"shows the same picture ({found.words})" if found.alike else "is not shown to be the same picture"
         sentences.append(
-            f"{other.letter}'s picture {verb} {one.letter}'s ({found.words}): it explains {found.rank.tested:.2f} bits "
-            f"a value, where {found.rank.count} wrong seeds and other pictures reach {found.rank.nearest:.2f} at most."
+            f"Laid over {one.letter}'s picture, {other.letter}'s {verb}: {found.rank.tested:.2f} bits a value agree; "
+            f"{found.rank.count} pictures of wrong seeds, and other pictures, reach {found.rank.nearest:.2f} at most."
         )
         if found.changes is not None and found.changes.regions and found.alike:
             sentences.append(f"About {100 * found.changes.share:.0f} % of it was painted over or added.")

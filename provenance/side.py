@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Side", "read_side"]
 
+_PLAIN = {
+    3: "its recipe, latent or pixels are not the ones that were claimed",
+    4: "nobody proved to know the secret behind it",
+    5: "its author did not sign it",
+    6: "its seed does not follow from its key",
+    8: "its picture is not what its stored latent decodes to",
+    9: "its seed makes another picture than the one it claims",
+}
+
 _SOUND = (Verdict.AUTHENTIC, Verdict.CONSISTENT)
 
 
@@ -80,6 +89,14 @@ class Side:
         log, index = figures.get("log"), figures.get("index")
         known = figures.get("known_log") is True
         return (log, index) if known and isinstance(log, str) and isinstance(index, int) else None
+
+    @property
+    def fault(self) -> str:
+        """What does not hold, in a few plain words; "" where nothing is broken."""
+        failed = next((check for check in self.claimed.checks if check.status is Status.FAIL), None)
+        if failed is None:
+            return self.claimed.reason if self.broken else ""
+        return _PLAIN.get(failed.step, f"step {failed.step}, {failed.name}, fails")
 
     def report(self) -> Report:
         """As ``verify`` would say it."""

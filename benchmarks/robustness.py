@@ -1,0 +1,233 @@
+"""Copies of pictures after what people and platforms do to them: how many are still attributed, and to whom falsely.
+
+Each picture of the house model goes through every transformation. The result is laid over the right picture, over those
+of wrong seeds under the same recipe and over pictures of other prompts (unrelated); then the latent is estimated and
+compared with the noise of the right seed and, at the same alignment, of wrong ones. With ``--aligned`` the latent is
+also estimated at the alignment with that many wrong pictures, and compared with their noise: the whole test.
+
+Every finished row is appended to ``--work``, so that an interrupted run goes on; the table is made of all of them.
+
+python -m benchmarks.robustness --pictures 2 --json benchmarks/results/robustness.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import options, write
+from generator.models import house_model, native_size, scheduler_of
+from generator.regenerate import open_regenerator
+from provenance.affine import freedom
+from provenance.commitment import seed
+from provenance.copies import LEAST_BITS, MARGIN
+from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
+from provenance.latent import dequantise, quantise
+from provenance.noise import gaussian
+from provenance.policy import default_policy
+from provenance.recipe import Prompt, Recipe
+from provenance.registration import Registration, register
+from tests.support import landscapes as do
+
+STEPS, GUIDANCE, NOISE_DRAWS = 12, 2, 200
+
+TRANSFORMATIONS: dict[str, Any] = {
+    "none": lambda a: a,
+    "JPEG 95": lambda a: do.jpeg(a, 95),
+    "JPEG 75": lambda a: do.jpeg(a, 75),
+    "JPEG 50": lambda a: do.jpeg(a, 50),
+    "resize 50 %": lambda a: do.scaled(a, 0.5),
+    "resize 200 %": lambda a: do.scaled(a, 2.0),
+    "crop 5 % of each side's length": lambda a: do.cropped(a, 0.05),
+    "crop 10 %": lambda a: do.cropped(a, 0.10),
+    "crop 20 %": lambda a: do.cropped(a, 0.20),
+    "turn by 1 degree": lambda a: do.turned(a, 1),
+    "turn by 3 degrees": lambda a: do.turned(a, 3),
+    "turn by 5 degrees": lambda a: do.turned(a, -5),
+    "blur, 1 pixel": lambda a: do.blurred(a, 1),
+    "noise, 8 of 255": lambda a: do.noisy(a, 8),
+    "like a platform: resize 75 %, JPEG 80, stripped": do.like_a_platform,
+    "screenshot with a frame": do.framed,
+    "mirrored": do.mirrored,
+    "text and a box over it": do.lettered,
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The model with its calibration, and pictures that were made already."""
+
+    maker: Any
+    trust: Any
+    base: Recipe
+    made: dict[tuple[str, str], tuple[Any, Any]]
+
+    def picture(self, prompt: str, label: str) -> tuple[np.ndarray, bytes]:
+        """Pixels and seed of one picture, from its quantised latent."""
+        key = (prompt, label)
+        if key not in self.made:
+            chosen = seed(hashlib.sha256(f"robustness {label}".encode()).digest())
+            (latent,) = self.maker.regenerate(self.base, Prompt(prompt), [chosen])
+            stored = dequantise(quantise(latent, self.base.latent_steps), self.base.latent_steps)
+            self.made[key] = self.maker.decode(self.base, stored), chosen
+        return self.made[key]
+
+    def estimate(self, found: Registration) -> np.ndarray:
+        """The latent at one alignment."""
+        scale = min(found.scales)
+        return self.maker.estimate(self.base, found.picture, found.seen, self.trust.whitening, scale=scale)
+
+    def net_bits(self, latent: np.ndarray, chosen: bytes) -> float:
+        """Bits of one seed's noise in a latent, after the alignment's."""
+        c = whitened_cosine(latent, gaussian(chosen, self.base.shape), self.trust.whitening)
+        return -log2_false_accept(c, math.prod(self.base.shape)) - freedom((self.base.height, self.base.width))
+
+
+def measure(bench: Bench, number: int, prompts: list[str], name: str, wrong: int, aligned: int) -> dict[str, Any]:
+    """One picture after one transformation."""
+    prompt = prompts[number]
+    right, chosen = bench.picture(prompt, f"right {number}")
+    shown = TRANSFORMATIONS[name](right)
+    found = register(right, shown)
+    others = [(prompt, f"wrong {number} {j}") for j in range(wrong)]
+    others += [(prompts[(number + k) % len(prompts)], f"unrelated {k}") for k in range(1, 1 + wrong // 2)]
+    chance, deceived = [], []
+    for place, (text, label) in enumerate(others):
+        reference, its_seed = bench.picture(text, label)
+        lain = register(reference, shown)
+        chance.append(0.0 if lain is None else lain.likeness.bits)
+        if lain is not None and place < aligned:
+            deceived.append(bench.net_bits(bench.estimate(lain), its_seed))
+    row = {"number": number, "transformation": name, "chance_bits": chance, "aligned_net_bits": deceived}
+    if found is None:
+        return row | {"bits": 0.0, "net_bits": -math.inf, "noise_chance": []}
+    latent = bench.estimate(found)
+    fresh = [seed(hashlib.sha256(f"noise {number} {name} {j}".encode()).digest()) for j in range(NOISE_DRAWS)]
+    return row | {
+        "correlation": found.likeness.correlation,
+        "covered": found.likeness.covered,
+        "bits": found.likeness.bits,
+        "net_bits": bench.net_bits(latent, chosen),
+        "noise_chance": [bench.net_bits(latent, each) for each in fresh],
+    }
+
+
+def conclude(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table, one line for each transformation, none left out."""
+    table = []
+    for name in TRANSFORMATIONS:
+        mine = [row for row in rows if row["transformation"] == name]
+        if not mine:
+            table.append({"transformation": name, "pictures": 0})
+            continue
+        alike = [r["bits"] >= max(LEAST_BITS, MARGIN * max(r["chance_bits"])) for r in mine]
+        linked = [r["net_bits"] >= REQUIRED_BITS for r in mine]
+        chance = [(value, r) for r in mine for value in r["chance_bits"]]
+        noise = [value for r in mine for value in r["noise_chance"]]
+        aligned = [value for r in mine for value in r["aligned_net_bits"]]
+        table.append(
+            {
+                "transformation": name,
+                "pictures": len(mine),
+                "attributed": sum(a and b for a, b in zip(alike, linked, strict=True)),
+                "alike": sum(alike),
+                "linked": sum(linked),
+                "median_correlation": _median([r.get("correlation", 0.0) for r in mine]),
+                "median_net_bits": _median([r["net_bits"] for r in mine]),
+                "least_net_bits": _round(min(r["net_bits"] for r in mine)),
+                "wrong_or_unrelated_pictures": len(chance),
+                "of_them_above_the_right_one": sum(value >= r["bits"] for value, r in chance),
+                "best_of_them_bits": _round(max(value for value, _ in chance)),
+                "wrong_seeds_of_noise": len(noise) + len(aligned),
+                "of_them_linked": sum(value >= REQUIRED_BITS for value in noise + aligned),
+                "best_of_them_net_bits": _round(max(noise + aligned, default=0.0)),
+                "of_them_aligned_with_their_own_picture": len(aligned),
+            }
+        )
+    return table
+
+
+def main() -> None:
+    parser = options("robustness", __doc__)
+    parser.add_argument("--work", type=Path, default=Path("build/robustness.jsonl"), help="finished rows")
+    parser.add_argument("--pictures", type=int, default=20, help="how many of benchmarks/prompts.txt")
+    parser.add_argument("--wrong", type=int, default=4, help="wrong seeds for each picture, and half as many unrelated")
+    parser.add_argument("--aligned", type=int, default=0, help="of these, how many are given the whole test")
+    parser.add_argument("--only", action="append", choices=list(TRANSFORMATIONS), help="only this; may be repeated")
+    chosen = parser.parse_args()
+    prompts = (Path(__file__).parent / "prompts.txt").read_text(encoding="utf-8").splitlines()
+    bench = _open()
+    stamp = [bench.base.model.digest.hex(), chosen.wrong, chosen.aligned]
+    names = chosen.only or list(TRANSFORMATIONS)
+    wanted = [(number, name) for number in range(chosen.pictures) for name in names]
+    rows = _known(chosen.work, stamp)
+    for done, (number, name) in enumerate(wanted):
+        if (number, name) in rows:
+            continue
+        row = measure(bench, number, prompts, name, chosen.wrong, chosen.aligned)
+        rows[number, name] = row
+        with chosen.work.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"stamp": stamp, **row}) + "\n")
+        print(
+            f"{done + 1:>4}/{len(wanted)} {name:<48} likeness {row['bits']:.2f} (chance {max(row['chance_bits']):.2f}) "
+            f"net bits {row['net_bits']:.0f}",
+            flush=True,
+        )
+    table = conclude([row for key, row in rows.items() if key in set(wanted)])
+    for line in table:
+        print(json.dumps(line))
+    command = f"python -m benchmarks.robustness --pictures {chosen.pictures} --wrong {chosen.wrong}"
+    command += f" --aligned {chosen.aligned} --json benchmarks/results/robustness.json"
+    rule = f"alike: at least {LEAST_BITS} bits a value and {MARGIN} times the best chance draw"
+    rule += f"; linked: {REQUIRED_BITS} net bits; attributed: both"
+    figures = {"model_digest": stamp[0], "steps": STEPS, "guidance": GUIDANCE, "rule": rule, "table": table}
+    write(chosen.json, command, figures, ("torch", "numpy", "opencv-python-headless", "pillow"))
+
+
+def _open() -> Bench:
+    model, maker = house_model(), open_regenerator()
+    trust = next(iter(default_policy().models[model.identity.digest].calibrations.values()))
+    side = native_size(model.folder)
+    base = Recipe(
+        model=model.identity,
+        scheduler=scheduler_of(model),
+        steps=STEPS,
+        guidance=Decimal(GUIDANCE),
+        prompt=Prompt(""),
+        max_tokens=32,
+        width=side,
+        height=side,
+        dtype="float32",
+        seed=bytes(32),
+        shape=trust.shape,
+        latent_steps=trust.steps,
+    )
+    return Bench(maker, trust, base, {})
+
+
+def _known(path: Path, stamp: list[Any]) -> dict[tuple[int, str], dict[str, Any]]:
+    """Rows of earlier runs with the same model and the same draws."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        return {}
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(line["number"], line["transformation"]): line for line in lines if line["stamp"] == stamp}
+
+
+def _median(values: list[float]) -> float | None:
+    return _round(float(np.median(values)))
+
+
+def _round(value: float) -> float | None:
+    return round(value, 3) if math.isfinite(value) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The rules by which a dispute is settled, over sides that are made up: no model, no picture."""
+
+import datetime as dt
+from types import SimpleNamespace
+
+import pytest
+
+from provenance.dispute import Crossing, Outcome, settle
+from provenance.report import Check, Status, Verdict
+from provenance.side import Side
+
+NONE = Crossing(0.0, 0.0, same_pixels=False, comparison=None, why_not="not tried")
+
+
+def side(
+    letter, verdict=Verdict.AUTHENTIC, *, secret=None, authors=None, before=None, log=None, index=None, failed=None
+):
+    figures = {} if before is None else {"existed_before": before}
+    if log is not None:
+        figures |= {"log": log, "index": index, "known_log": True}
+    claim = SimpleNamespace(Y=secret or letter.encode(), authors=(authors or letter,))
+    checks = [Check(10, Status.PASS, "", figures)]
+    if failed is not None:
+        checks.insert(0, Check(failed, Status.FAIL, "figures nobody reads"))
+    claimed = SimpleNamespace(
+        verdict=verdict, reason="some reason", checks=tuple(checks), work=SimpleNamespace(claim=claim)
+    )
+    return Side(letter, f"{letter}.png", "00", "signed picture", claimed, None, None)
+
+
+def noise(bits=300.0, *, same=False):
+    return Crossing(0.5, bits, same_pixels=same, comparison=None)
+
+
+def alike(**changes):
+    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(alike=True, linked=False, **changes))
+
+
+def unlike():
+    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(alike=False, linked=False))
+
+
+BROKEN = {"verdict": Verdict.INVALID, "failed": 9}
+
+
+def test_who_holds_and_is_in_both_explains_both():
+    outcome, reason = settle(side("A"), side("B", **BROKEN), noise(), NONE)
+    assert outcome is Outcome.A
+    assert "its seed makes another picture" in reason
+    assert "figures nobody reads" not in reason
+    assert settle(side("A", **BROKEN), side("B"), NONE, noise())[0] is Outcome.B
+
+
+def test_a_copy_is_enough_where_the_other_does_not_hold():
+    assert settle(side("A"), side("B", **BROKEN), alike(), alike())[0] is Outcome.A
+    assert settle(side("A"), side("B", **BROKEN), noise(0.0, same=True), noise(0.0, same=True))[0] is Outcome.A
+
+
+def test_a_false_claim_over_something_unrelated_makes_nobody_its_source():
+    outcome, reason = settle(side("A"), side("B", **BROKEN), unlike(), unlike())
+    assert outcome is Outcome.UNDETERMINED
+    assert "nothing shows" in reason
+
+
+def test_who_does_not_hold_himself_explains_nothing():
+    assert settle(side("A", **BROKEN), side("B", **BROKEN), noise(), noise())[0] is Outcome.NEITHER
+    outcome, reason = settle(side("A", Verdict.CLAIMED), side("B", **BROKEN), noise(), NONE)
+    assert outcome is Outcome.UNDETERMINED
+    assert "proves too little" in reason
+
+
+@pytest.mark.parametrize("verdict", [Verdict.CLAIMED, Verdict.CONSISTENT])
+def test_without_regeneration_the_cross_check_decides_and_says_so(verdict):
+    outcome, reason = settle(side("A", verdict), side("B", verdict), noise(), NONE)
+    assert outcome is Outcome.A
+    assert "neither was regenerated" in reason
+    assert settle(side("A", verdict), side("B", verdict), NONE, noise())[0] is Outcome.B
+
+
+def test_the_cross_check_does_not_beat_a_regeneration():
+    outcome, reason = settle(side("A", Verdict.CONSISTENT), side("B"), noise(), NONE)
+    assert outcome is Outcome.UNDETERMINED
+    assert "making A again would decide" in reason
+
+
+def test_bits_below_the_bound_are_no_noise():
+    outcome, _ = settle(side("A", Verdict.CLAIMED), side("B", Verdict.CLAIMED), noise(127.0), unlike())
+    assert outcome is Outcome.UNDETERMINED
+    assert settle(side("A", Verdict.CLAIMED), side("B", Verdict.CLAIMED), noise(128.0), unlike())[0] is Outcome.A
+
+
+def test_independent_works_both_stand_only_if_they_were_compared():
+    assert settle(side("A"), side("B"), unlike(), unlike())[0] is Outcome.BOTH
+    outcome, reason = settle(side("A"), side("B"), NONE, NONE)
+    assert outcome is Outcome.UNDETERMINED
+    assert "not tried" in reason
+
+
+def test_a_weak_claim_does_not_stand_as_an_independent_work():
+    assert settle(side("A"), side("B", Verdict.CLAIMED), unlike(), unlike())[0] is Outcome.UNDETERMINED
+
+
+def test_two_that_explain_the_same_are_left_to_time():
+    early, late = "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"
+    outcome, reason = settle(side("A", before=late), side("B", before=early), noise(), noise())
+    assert outcome is Outcome.UNDETERMINED
+    assert "timestamp is B's" in reason
+    _, reason = settle(side("A", log="l", index=3), side("B", log="l", index=7), noise(), noise())
+    assert "A stands first" in reason
+    assert "no time" in reason
+    _, reason = settle(side("A", log="l", index=3), side("B", log="m", index=1), noise(), noise())
+    assert "would decide" in reason
+
+
+def test_an_earlier_time_never_beats_what_is_in_the_picture():
+    thief = side("B", before="2020-01-01T00:00:00Z", **BROKEN)
+    assert settle(side("A"), thief, noise(), NONE)[0] is Outcome.A
+
+
+def test_one_secret_twice():
+    same = {"secret": b"P", "authors": "ann"}
+    outcome, reason = settle(side("A", **same), side("B", **same), noise(), noise())
+    assert outcome is Outcome.BOTH
+    assert "claimed twice" in reason
+    outcome, _ = settle(side("A", secret=b"P", authors="ann"), side("B", secret=b"P", authors="bea"), noise(), noise())
+    assert outcome is Outcome.UNDETERMINED
+    assert settle(side("A", **same), side("B", **same, **BROKEN), noise(), noise())[0] is Outcome.A
+
+
+def test_an_anchor_is_read_with_its_zone():
+    assert side("A", before="2026-11-01T00:00:00Z").anchor == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    assert side("A").anchor is None
+    assert side("A", log="l", index=0).place == ("l", 0)
+    assert side("A").place is None
