@@ -228,3 +228,33 @@ def test_options_that_do_not_go_together(picture, options):
     before = picture.read_bytes()
     run(cli.publish, picture, *options, error=UsageError)
     assert picture.read_bytes() == before
+
+
+def test_a_missing_parent_is_fetched_from_the_service(service):
+    """Its claim is proved to be in the log, its recipe and latent are what the claim says; nothing else is believed."""
+    import datetime as dt
+
+    from ledger.blobs import publish_blob, withdraw_blob
+    from provenance.claim import format_entry
+    from provenance.manifest_write import Parent
+    from provenance.recipe import format_recipe
+    from provenance.report import Verdict
+    from provenance.storedlatent import encode_latent
+    from tests.support.remixes import image_to_image, judge, original
+
+    parent = original(77)
+    orphan = image_to_image(78, parent, carried=(Parent("parent.png", "image/png"),))
+    client = open_ledger(service.url, create=False)
+    try:
+        submit_claim(client, format_entry(parent.entry))
+        assert judge(orphan.data, deep=True, ledger=client).verdict is Verdict.CLAIMED
+        blobs = {"recipe": format_recipe(parent.recipe), "latent": encode_latent(parent.integers)}
+        for kind, data in blobs.items():
+            publish_blob(client, parent.claim, kind, data, master(), dt.datetime.now(dt.UTC))
+        report = judge(orphan.data, deep=True, ledger=client)
+        assert report.verdict is Verdict.AUTHENTIC
+        assert report.lineage["works"][1]["found"] == "ledger"
+        withdraw_blob(client, parent.claim, "latent", master(), dt.datetime.now(dt.UTC))
+        assert judge(orphan.data, deep=True, ledger=client).verdict is Verdict.CLAIMED
+    finally:
+        client.close()
