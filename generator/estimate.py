@@ -92,7 +92,7 @@ def _descend(
         made = (decoded.sample if hasattr(decoded, "sample") else decoded).float()
         error = (_shrink(made * weight, size) - goal) / NOISE
         loss = F.huber_loss(error, torch.zeros_like(error), reduction="sum", delta=ROBUST)
-        (loss + 0.5 * unknown.square().sum()).backward()
+        (loss + 0.5 * unknown.square().sum()).backward()  # type: ignore[no-untyped-call]
         solver.step()
         schedule.step()
     found: NDArray[np.float32] = prior.latent(unknown.detach()).cpu().numpy()

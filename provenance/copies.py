@@ -147,7 +147,8 @@ def compare(
         skipped = (Check(step, Status.SKIP, "nothing lines up") for step in (14, 15, 16))
         return Comparison((Check(13, Status.WARN, text), *skipped))
     words = describe(reference, found, (picture.shape[0], picture.shape[1]), kind)
-    seeds, others = [], []
+    seeds: list[float] = []
+    others: list[float] = []
     for same_prompt, drawn in other_pictures(subject, prompt, regenerator, entropy, draws, progress):
         lain = register(drawn, picture)
         (seeds if same_prompt else others).append(0.0 if lain is None else lain.likeness.bits)
