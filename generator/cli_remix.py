@@ -30,7 +30,7 @@ _WAY_HELP = "How the work's way through the sampler is found: run again from its
 @click.command(epilog='Example: seedproof remix apple.png "a green apple, watercolour" --strength 0.5 -o green.png')
 @click.argument("file", type=_FILE)
 @click.argument("prompt")
-@click.option("--strength", default="0.6", show_default=True, help="0 keeps the work, 1 makes a new picture.")
+@click.option("--strength", default="0.7", show_default=True, help="0 keeps the work, 1 makes a new picture.")
 @prompt_options
 @child_options
 def remix(file: Path, prompt: str, strength: str, **options: Any) -> None:

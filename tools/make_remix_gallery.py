@@ -6,6 +6,7 @@ python -m tools.make_remix_gallery            # writes docs/remix-*.png
 from __future__ import annotations
 
 import argparse
+import textwrap
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ def sheet(shop: Workshop, rows: Sequence[tuple[str, Sequence[tuple[str, NDArray[
     draw, font = ImageDraw.Draw(whole), ImageFont.load_default(12)
     for row, (label, cells) in enumerate(rows):
         top = row * (side + HEAD)
-        draw.multiline_text((4, top + HEAD + 4), label.replace(" ", "\n"), fill="black", font=font)
+        draw.multiline_text((4, top + HEAD + 4), textwrap.fill(label, 15), fill="black", font=font)
         for column, (caption, latent) in enumerate(cells):
             left = LABEL + column * side
             draw.text((left + 3, top + 2), caption, fill="black", font=font)

@@ -43,6 +43,20 @@ def test_the_streams_are_numbered_without_gaps():
     assert asked == [0, 1, 2, 3, 4, 5]
 
 
+def test_an_average_over_equal_draws_is_one_draw():
+    target, source = (workshop.conditioned("house", text) for text in ("a forest at sunset", "a lake"))
+    latent, noise = torch.from_numpy(workshop.parent("house").latent[None]), workshop.noise("house")
+    with torch.inference_mode():
+        one, three = (
+            flow_edit(
+                target, source, target.schedule, latent, lambda _: noise, strength=Decimal("0.5"), average=average
+            )
+            for average in (1, 3)
+        )
+    assert torch.allclose(one, three, atol=1e-3)
+    assert not torch.allclose(one, latent, atol=1e-2)
+
+
 def test_one_draw_is_the_papers_step():
     """One step by hand: z + (sigma' - sigma) (v(z + x - z0, new) - v(x, own)) with x the noised parent."""
     child, latent = made("house", strength="0.25")

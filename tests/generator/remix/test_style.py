@@ -70,6 +70,18 @@ def test_bare_latents_are_inverted(family):
     assert torch.isfinite(made(family, rerun=False)).all()
 
 
+@pytest.mark.parametrize("family", workshop.UNETS)
+def test_a_work_in_its_own_style_is_itself(family):
+    """AdaIN, queries, keys and values of one work are its own, so nothing may change."""
+    found = workshop.conditioned(family)
+    for gamma in ("1", "0.3"):
+        with torch.inference_mode():
+            ways = tuple(Rerun(found.schedule, workshop.noise(family)) for _ in range(2))
+            told = {"gamma": Decimal(gamma), "temperature": Decimal(1), "strength": Decimal("0.75")}
+            child = style(found, (found, found), ways, **told)
+        assert torch.allclose(child, workshop.sample(family), atol=2e-3)
+
+
 def test_the_attention_is_given_back():
     network = workshop.conditioned("house").network
     before = [type(each.processor) for each in network.modules() if hasattr(each, "processor")]
