@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from provenance.operation import executed_steps
 from provenance.report import Check, Status, Verdict
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ def check_lineage(lineage: Lineage, ancestry: Ancestry, *, vouched: bool) -> Che
         return Check(12, Status.FAIL if vouched else Status.WARN, text, figures)
     remarks = [f"{node.named}... is missing: {node.missing}" for node in lineage.missing]
     remarks += [f"{key.hex()[:16]}... {said}" for key, said in ancestry.withdrawn.items()]
+    remarks += [
+        f"{work.named}... holds nothing of {unused}" for work in lineage.all_works() if (unused := _unused(work))
+    ]
     remarks += [f"{key.hex()[:16]}... {said}" for key, said in ancestry.repainted.items()]
     remarks += [_term(parent, derivative) for parent, derivative in _bound_by_terms(lineage)]
     remarks += [f"{node.named}...: {remark}" for node in lineage.nodes.values() for remark in node.remarks]
@@ -167,6 +172,23 @@ def _bound_by_terms(lineage: Lineage) -> list[tuple[Work, Work]]:
             if not parent.claim.authors or parent.claim.authors != work.claim.authors:
                 found.append((parent, work))
     return found
+
+
+def _unused(work: Work) -> str:
+    """Which sources of a work have no share in it, though it names them; "" where all have one."""
+    operation = work.recipe.operation
+    if operation is None:
+        return ""
+    if (
+        operation.name == "image-to-image"
+        and executed_steps(operation.strength or Decimal(0), work.recipe.steps) == work.recipe.steps
+    ):
+        return "its source at this strength"
+    if operation.name != "blend":
+        return ""
+    weights = [value for name, value in operation.parameters.items() if name != "mode"]
+    none = sum(not weight for weight in weights) + (len(weights) == 1 and weights[0] == 1)
+    return f"{none} of its sources, whose weight is 0" if none else ""
 
 
 def _term(parent: Work, derivative: Work) -> str:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from provenance.recipe import Recipe
     from provenance.work import Work
 
-__all__ = ["MAX_GENERATIONS", "MAX_WORKS", "Library", "Lineage", "Node", "read_library", "trace"]
+__all__ = ["MAX_GENERATIONS", "MAX_KEPT_VALUES", "MAX_WORKS", "Library", "Lineage", "Node", "read_library", "trace"]
 
 MAX_GENERATIONS = 64
 """Longest way from a work to its ancestors that is followed."""
@@ -43,6 +43,10 @@ MAX_WORKS = 256
 """Most works in one lineage, the derived one included."""
 
 _ADVICE = "its manifest is not in this file; name a folder with its file (--dir), or a log that has it (--ledger)"
+
+
+MAX_KEPT_VALUES = 2**27
+"""Most latent values of all works together that are kept (256 MiB): a kilobyte of zeros unpacks to eight MiB."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ def read_library(container: Container) -> Library:
     works: dict[bytes, Work] = {}
     broken: dict[bytes, str] = {}
     newer: dict[bytes, str] = {}
+    room = Room()
     carried: list[tuple[bytes | None, Callable[[], Work | None]]] = [
         *((each.claim, partial(work_of_ingredient, each)) for each in container.ingredients),
         *((None, partial(work_of_bundle, data)) for data in container.works),
@@ -162,8 +167,29 @@ def read_library(container: Container) -> Library:
                 (broken if isinstance(error, InvalidError) else newer)[identifier] = str(error)
             continue
         if work is not None and (work.identifier not in works or _worth(work) > _worth(works[work.identifier])):
-            works[work.identifier] = work
-    return Library(works, broken, newer, _read_outside(container.outside))
+            works[work.identifier] = room.take(work)
+    return Library(works, broken, newer, _read_outside(container.outside, room))
+
+
+class Room:
+    """Memory for latents: what does not fit any more is not kept."""
+
+    def __init__(self) -> None:
+        self._left = MAX_KEPT_VALUES
+
+    def fits(self, values: int) -> bool:
+        """Whether there is room for so many values, which are then taken."""
+        if values > self._left:
+            return False
+        self._left -= values
+        return True
+
+    def take(self, work: Work) -> Work:
+        """The work, without its latent where that does not fit."""
+        if work.integers is None or self.fits(work.integers.size):
+            return work
+        remark = f"its latent is left out, all of them have more than {MAX_KEPT_VALUES} values"
+        return replace(work, integers=None, remarks=(*work.remarks, remark))
 
 
 def trace(root: Work, library: Library, find: Callable[[bytes], tuple[Work | None, str]] | None = None) -> Lineage:
@@ -266,12 +292,13 @@ def _identifier(claim: bytes | None) -> bytes | None:
         return None
 
 
-def _read_outside(stored: tuple[bytes, ...]) -> dict[bytes, NDArray[np.int16]]:
+def _read_outside(stored: tuple[bytes, ...], room: Room) -> dict[bytes, NDArray[np.int16]]:
     found: dict[bytes, NDArray[np.int16]] = {}
     for data in stored:
         try:
             integers = decode_latent(data)
         except InvalidError:
             continue
-        found[latent_digest(integers)] = integers
+        if room.fits(integers.size):
+            found[latent_digest(integers)] = integers
     return found

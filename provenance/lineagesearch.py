@@ -8,7 +8,7 @@ from provenance.assertion import parse_assertion
 from provenance.claim import Entry, parse_claim
 from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UnsupportedVersionError
 from provenance.integrity import check_container, check_digests, check_vouched, open_container
-from provenance.lineage import read_library
+from provenance.lineage import Room, read_library
 from provenance.policy import Policy
 from provenance.recipe import parse_recipe
 from provenance.report import Status
@@ -53,6 +53,7 @@ def work_of_file(data: bytes, title: str, policy: Policy | None = None) -> Work:
 def collect_works(files: Iterable[tuple[str, bytes]]) -> dict[bytes, Work]:
     """Every sound work in picture files (title, bytes), and in their manifests; files without any are passed over."""
     found: dict[bytes, Work] = {}
+    room = Room()
     for title, data in files:
         try:
             work = work_of_file(data, title)
@@ -62,7 +63,7 @@ def collect_works(files: Iterable[tuple[str, bytes]]) -> dict[bytes, Work]:
         for each in (work, *library.works.values()):
             known = found.get(each.identifier)
             if not each.faults and (known is None or (known.integers is None and each.integers is not None)):
-                found[each.identifier] = each
+                found[each.identifier] = room.take(each)
     return found
 
 

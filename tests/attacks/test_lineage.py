@@ -14,7 +14,7 @@ from provenance.encoding import canonical
 from provenance.errors import EncodingError, InvalidError, LimitError, NotFiniteError
 from provenance.jumbf import MAX_MANIFESTS
 from provenance.latent import quantise
-from provenance.lineage import MAX_WORKS, Library, trace
+from provenance.lineage import MAX_WORKS, Library, read_library, trace
 from provenance.manifest import read_container
 from provenance.manifest_write import Parent
 from provenance.operation import Operation, Source
@@ -240,6 +240,15 @@ def test_copy_at_strength_0_proves_no_authorship():
     assert "no noise of its own" in report.reason
 
 
+def test_parent_that_has_no_share():
+    famous, own = original(1, who=master("bea")), original(2)
+    for made in (image_to_image(3, famous, "1"), blend(4, own, famous, "0"), blend(5, famous, own, "1")):
+        found = step(judge(made.data, deep=True), 12)
+        assert "holds nothing of" in found.detail
+        assert found.status is Status.WARN
+    assert "holds nothing of" not in step(judge(image_to_image(6, famous).data), 12).detail
+
+
 def test_blend_is_claimed_at_most():
     report = judge(blend(3, original(1), original(2)).data, deep=True)
     assert (report.verdict, step(report, 9).status) == (Verdict.CLAIMED, Status.PASS)
@@ -380,6 +389,16 @@ def test_lineage_bomb_of_manifests_is_refused_before_it_is_read():
     store[1] = bomb
     with pytest.raises(LimitError, match="manifests"):
         read_container(join(parts), "image/png", anchors_pem=None)
+
+
+def test_latents_that_unpack_to_more_than_fits_are_not_kept(monkeypatch):
+    child = image_to_image(3, image_to_image(2, original(1)))
+    container = read_container(child.data, "image/png", anchors_pem=None)
+    assert all(work.integers is not None for work in read_library(container).works.values())
+    monkeypatch.setattr("provenance.lineage.MAX_KEPT_VALUES", int(np.prod(SHAPE)))
+    kept = [work.integers is not None for work in read_library(container).works.values()]
+    assert sorted(kept) == [False, True]
+    assert judge(child.data, deep=True).verdict in (Verdict.CLAIMED, Verdict.CONSISTENT)
 
 
 def ladder(rungs):
