@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAKE, NIGHT = "a mountain lake at dawn", "a mountain lake at night"
 HILLS, DUNES = "green hills by day", "desert dunes at sunset"
-LABEL, HEAD = 92, 18
+LABEL, HEAD = 106, 18
 RERUN = {"content_trajectory": "rerun", "style_trajectory": "rerun"}
 
 
@@ -104,11 +104,11 @@ def plug_and_play(shop: Workshop, path: Path) -> None:
         cells = [("parent", parent.latent)]
         for attention in ("0", "0.25", "0.5", "1"):
             child = shop.remix(
-                "plug-and-play", [parent], "green hills in winter", attention=Decimal(attention),
+                "plug-and-play", [parent], "green hills at night", attention=Decimal(attention),
                 features=Decimal(features), trajectory="rerun",
             )  # fmt: skip
             cells.append((f"attention {attention}", child))
-        rows.append((f"{HILLS} -> winter features {features}", cells))
+        rows.append((f"{HILLS} -> night, features {features}", cells))
     sheet(shop, rows, path)
 
 
