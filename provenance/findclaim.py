@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provenance.claim import claim_id, parse_entry
@@ -99,10 +99,10 @@ def _by_author(author: str, ledger: Ledger) -> Candidates:
 
 
 def _fetch(identifier: bytes, ledger: Ledger) -> Work:
-    found = work_of_ledger(identifier, ledger)
-    if found is not None:
-        return found[0]
-    if ledger.find(identifier) is None:
+    found, logged = work_of_ledger(identifier, ledger), ledger.find(identifier)
+    if found is not None and logged is not None:
+        return replace(found[0], receipt=ledger.receipt(logged.index))
+    if logged is None:
         raise UnprovedError(f"{ledger.location} has no claim {identifier.hex()}")
     raise UnprovedError(
         f"{ledger.location} has the claim {identifier.hex()[:16]}... and does not keep its recipe and latent; ask its "
