@@ -13,7 +13,7 @@ from ledger.database import writing
 from ledger.local import open_ledger
 from ledger.log import open_log, prepare
 from provenance.checkpoint import VerifierKey, open_checkpoint, sign_checkpoint
-from provenance.errors import ForgedError, LedgerFault
+from provenance.errors import ForgedError, LedgerFault, OutputError
 from provenance.history import read_history
 from provenance.home import find_home
 from provenance.note import split_note
@@ -171,9 +171,15 @@ def test_a_change_that_cannot_be_announced_retires_nothing(stamped, monkeypatch)
     key_file = keys.key_path(path)
     rotated(path, retire=False)
     before = key_file.read_bytes()
-    keychange.succession_path(key_file).unlink()
-    keychange.succession_path(key_file).mkdir()
-    with pytest.raises(LedgerFault):
+
+    def full(*_, **__):
+        raise OutputError("no space left")
+
+    write = keychange.write_atomic
+    monkeypatch.setattr(
+        keychange, "write_atomic", lambda path, *a, **k: (full if "succ" in path.name else write)(path, *a, **k)
+    )
+    with pytest.raises(LedgerFault, match="cannot be announced"):
         keychange.retire_keys(key_file, size=2)
     assert key_file.read_bytes() == before
 

@@ -11,7 +11,7 @@ from ledger.database import writing
 from ledger.log import open_log, prepare
 from ledger.storeid import STORE_ID_PATH, identify
 from ledger.tilestore import DiskStore, open_store
-from provenance.checkpoint import VerifierKey
+from provenance.checkpoint import VerifierKey, parse_checkpoint
 from provenance.errors import LedgerFault, UsageError
 from tests.support.entries import make_entry
 
@@ -73,6 +73,7 @@ def test_a_log_is_moved_on_purpose_and_whoever_stays_behind_is_refused(place):
     behind.submit_batch([prepare(make_entry("behind"))])
     with pytest.raises(LedgerFault, match="not the store"):
         behind.publish()
+    assert parse_checkpoint(behind.store.get_checkpoint()).size == 260, "nothing more is put into the former store"
     behind.close()
     with pytest.raises(LedgerFault, match="not the store"):
         place.open()
