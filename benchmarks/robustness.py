@@ -7,7 +7,7 @@ also estimated at the alignment with that many wrong pictures, and compared with
 
 Every finished row is appended to ``--work``, so that an interrupted run goes on; the table is made of all of them.
 
-python -m benchmarks.robustness --pictures 2 --json benchmarks/results/robustness.json
+python -m benchmarks.robustness --pictures 20 --json benchmarks/results/robustness.json
 """
 
 from __future__ import annotations

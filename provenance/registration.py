@@ -35,7 +35,6 @@ LEAST_COVERED = 0.2
 """Share of the reference that must be seen."""
 
 _ITERATIONS, _EPSILON, _BLUR = 40, 1e-5, 5
-_ROUNDS = 2
 _WHOLE, _HALF = 250, 127
 
 
@@ -118,21 +117,29 @@ def _settle(
     mirrored: bool,
 ) -> Registration | None:
     """Climb from a start; once more without the blocks that do not fit, such as a text over the picture."""
-    best: Registration | None = None
-    trusted: NDArray[np.bool_] | None = None
-    size = (reference.shape[0], reference.shape[1])
-    for _ in range(_ROUNDS):
-        matrix = _climb(cv2, reference, shown, start, trusted)
-        if matrix is None:
-            break
-        laid, seen = warp(shown, matrix, size)
-        if seen.mean() < LEAST_COVERED:
-            break
-        likeness, trusted = liken(reference, laid, seen)
-        if best is not None and likeness.bits <= best.likeness.bits:
-            break
-        best, start = Registration(matrix, mirrored, laid, seen, likeness), matrix
+    sizes = (reference.shape[0], reference.shape[1]), (shown.shape[0], shown.shape[1])
+    best, trusted = _lay(reference, shown, snap(start, *sizes), mirrored=mirrored)
+    for blocks in (False, True):
+        begin = start if best is None or not blocks else best.matrix
+        matrix = _climb(cv2, reference, shown, begin, trusted if blocks else None)
+        found, fitting = (None, None) if matrix is None else _lay(reference, shown, matrix, mirrored=mirrored)
+        if found is not None and (best is None or found.likeness.bits > best.likeness.bits):
+            best, trusted = found, fitting
     return best
+
+
+def _lay(
+    reference: NDArray[np.uint8], shown: NDArray[np.uint8], matrix: NDArray[np.float64], *, mirrored: bool
+) -> tuple[Registration | None, NDArray[np.bool_] | None]:
+    """The picture laid over the reference by this map, and the pixels in blocks that fit; None where it cannot lie."""
+    size = (reference.shape[0], reference.shape[1])
+    if not is_within_bounds(matrix, size, (shown.shape[0], shown.shape[1])):
+        return None, None
+    laid, seen = warp(shown, matrix, size)
+    if seen.mean() < LEAST_COVERED:
+        return None, None
+    likeness, trusted = liken(reference, laid, seen)
+    return Registration(matrix, mirrored, laid, seen, likeness), trusted
 
 
 def _climb(
@@ -169,7 +176,4 @@ def _climb(
     full = with_picture_resized(climbed.astype(np.float64), 1 / ratio[0], 1 / ratio[1])
     full = with_reference_resized(full, 1 / down[0], 1 / down[1])
     sizes = (reference.shape[0], reference.shape[1]), (picture.shape[0], picture.shape[1])
-    if not is_within_bounds(full, *sizes):
-        return None
-    snapped = snap(full, *sizes)
-    return snapped if is_within_bounds(snapped, *sizes) else None
+    return snap(full, *sizes) if np.isfinite(full).all() else None
