@@ -80,7 +80,9 @@ def test_quick_json_is_the_documented_object(capsys, picture):
     report = json.loads(out)
     assert code == 3
     assert err == ""
-    assert set(report) == {"version", "verdict", "statement", "reason", "claim_id", "author", "authors", "checks"}
+    assert set(report) == {
+        "version", "verdict", "qualified", "statement", "reason", "claim_id", "author", "authors", "derived_from", "lineage", "checks",
+    }  # fmt: skip
     assert (report["version"], report["verdict"]) == (1, "claimed")
     assert all(set(c) == {"step", "name", "status", "detail", "figures"} for c in report["checks"])
     assert {c["status"] for c in report["checks"]} <= {"pass", "fail", "warn", "skip"}
