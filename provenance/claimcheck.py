@@ -16,7 +16,8 @@ from provenance.freshness import Freshness
 from provenance.integrity import check_authors, check_possession, check_recipe, check_seed, named_authors
 from provenance.judgement import Findings, decide, dispute
 from provenance.latent import dequantise
-from provenance.lineage import Library, trace
+from provenance.library import Library
+from provenance.lineage import trace
 from provenance.lineagesearch import finder
 from provenance.link import Link, Subject
 from provenance.pixels import pixel_digest

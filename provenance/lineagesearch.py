@@ -8,7 +8,7 @@ from provenance.assertion import parse_assertion
 from provenance.claim import Entry, parse_claim
 from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UnsupportedVersionError
 from provenance.integrity import check_container, check_digests, check_vouched, open_container
-from provenance.lineage import Room, read_library
+from provenance.library import Room, read_library
 from provenance.policy import Policy
 from provenance.recipe import parse_recipe
 from provenance.report import Status

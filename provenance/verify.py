@@ -43,7 +43,8 @@ from provenance.integrity import (
     read_assertion,
 )
 from provenance.judgement import Findings, decide, dispute
-from provenance.lineage import Library, Lineage, read_library, trace
+from provenance.library import Library, read_library
+from provenance.lineage import Lineage, trace
 from provenance.lineagesearch import finder
 from provenance.link import (
     Link,

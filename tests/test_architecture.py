@@ -4,6 +4,7 @@ not each other; inside provenance imports run only downward in the list below.""
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ PACKAGES = ("provenance", "generator", "ledger")
 
 ROOMS = """
     cli cli_lineage pedigreedraw pedigree cli_challenge cli_dispute cli_claim cli_verify cli_copy cli_keys cli_options cli_words unlock nearby
-    authoring kept inspection claimed
-    disputepage disputetext dispute side copyreport copies findclaim claimexport claimcheck claimfile transformed registration coarse affine likeness
+    claimexport authoring kept inspection claimed
+    disputepage disputetext dispute side copyreport copies findclaim claimcheck claimfile transformed registration coarse affine likeness
     anypicture
-    verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage work attested integrity
+    verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage library work attested integrity
     link plugins ports policy
     manifest_write manifest container ingredient assertion jumbf cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
@@ -56,6 +57,7 @@ def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def imports(path):
     """Full dotted names of everything that a file imports, at its top, in functions, and for type checking alone."""
     found = set()

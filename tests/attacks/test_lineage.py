@@ -14,7 +14,8 @@ from provenance.encoding import canonical
 from provenance.errors import EncodingError, InvalidError, LimitError, NotFiniteError
 from provenance.jumbf import MAX_MANIFESTS
 from provenance.latent import quantise
-from provenance.lineage import MAX_WORKS, Library, read_library, trace
+from provenance.library import Library, read_library
+from provenance.lineage import MAX_WORKS, trace
 from provenance.manifest import read_container
 from provenance.manifest_write import Parent
 from provenance.operation import Operation, Source
@@ -395,7 +396,7 @@ def test_latents_that_unpack_to_more_than_fits_are_not_kept(monkeypatch):
     child = image_to_image(3, image_to_image(2, original(1)))
     container = read_container(child.data, "image/png", anchors_pem=None)
     assert all(work.integers is not None for work in read_library(container).works.values())
-    monkeypatch.setattr("provenance.lineage.MAX_KEPT_VALUES", int(np.prod(SHAPE)))
+    monkeypatch.setattr("provenance.library.MAX_KEPT_VALUES", int(np.prod(SHAPE)))
     kept = [work.integers is not None for work in read_library(container).works.values()]
     assert sorted(kept) == [False, True]
     assert judge(child.data, deep=True).verdict in (Verdict.CLAIMED, Verdict.CONSISTENT)
