@@ -7,17 +7,15 @@ batch 1, deterministic algorithms, no TF32.
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import replace
-from functools import cache
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # read by cuBLAS when it starts; needed for determinism
 
 import torch
 
 from generator.assembly import Assembled, assemble
+from generator.environment import describe_environment, explain_memory
 from generator.families import HOUSE_PIPELINE
 from generator.guard import no_other_randomness
 from generator.models import check_unchanged
@@ -93,7 +91,7 @@ class Runtime:
             EnvironmentFault: the model produced NaN or infinity, or memory ran out.
             UsageError: something drew random numbers that no seed determines.
         """
-        with _explain_memory(), no_other_randomness():
+        with explain_memory(), no_other_randomness():
             latent = self._pipeline.sample(
                 self._tensor(noise), text, negative, steps=steps, guidance=guidance, progress=progress, seeds=seeds
             )
@@ -103,7 +101,7 @@ class Runtime:
         self, latent: NDArray[np.float32], text: str, negative: str, *, steps: int, guidance: float
     ) -> NDArray[np.float32] | None:
         """The noise (B, C, h, w) that the sampler's ODE leads back to; None for samplers that have no way back."""
-        with _explain_memory(), no_other_randomness():
+        with explain_memory(), no_other_randomness():
             noise = self._pipeline.invert(self._tensor(latent), text, negative, steps=steps, guidance=guidance)
         return None if noise is None else self._array(noise)
 
@@ -124,7 +122,7 @@ class Runtime:
             EnvironmentFault: as :meth:`sample`. UsageError: this model cannot run the operation.
         """
         performance = self._performance(operation, sources, prompt, steps, guidance)
-        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+        with explain_memory(), no_other_randomness(), torch.inference_mode():
             latent = performance.run(seed, progress)
         found: NDArray[np.float32] = self._array(latent)[0]
         return found
@@ -145,7 +143,7 @@ class Runtime:
         Of an inpainting only the values under the mask are found; outside, the noise of ``seed`` is taken for true.
         """
         performance = self._performance(operation, sources, prompt, steps, guidance)
-        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+        with explain_memory(), no_other_randomness(), torch.inference_mode():
             noise = performance.invert(torch.from_numpy(latent[None].copy()).to(self._device), seed)
         if noise is None:
             return None
@@ -159,13 +157,13 @@ class Runtime:
             UsageError: a size that the model cannot make, or a model without its encoder.
         """
         self.latent_shape(rgb.shape[1], rgb.shape[0])
-        with _explain_memory(), no_other_randomness(), torch.inference_mode():
+        with explain_memory(), no_other_randomness(), torch.inference_mode():
             latent: NDArray[np.float32] = self._array(encode(self._pipeline.decoder, rgb))[0]
         return latent
 
     def decode(self, latent: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pixels uint8 (B, H, W, 3), decoded in float32 whatever the sampling dtype is."""
-        with _explain_memory():
+        with explain_memory():
             return self._pipeline.decode(torch.from_numpy(latent).to(self._device))
 
     def decode_float(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -185,7 +183,7 @@ class Runtime:
         """The latent that a picture was probably decoded from; see generator.estimate."""
         from generator.estimate import estimate_latent
 
-        with _explain_memory():
+        with explain_memory():
             found = estimate_latent(
                 self._pipeline.decoder, shape, picture, seen, whitening, scale=scale, progress=progress
             )
@@ -193,16 +191,7 @@ class Runtime:
 
     def environment(self) -> dict[str, str]:
         """What explains a difference between machines; stands beside the recipe, unhashed."""
-        device = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else platform.machine()
-        return {
-            "device": f"{self._device.type} {device}",
-            "dtype": self.dtype,
-            "threads": str(torch.get_num_threads()),
-            "attention": _attention(self._device),
-            "flags": " ".join(self._flags()),
-            "python": platform.python_version(),
-            **_versions(),
-        }
+        return describe_environment(self._device, self.dtype, offload=self._offload)
 
     def _performance(
         self, operation: Operation, sources: Sequence[Material], prompt: Prompt, steps: int, guidance: float
@@ -210,14 +199,6 @@ class Runtime:
         return Performance(
             self._pipeline, operation, sources, prompt, steps, guidance, self._device, DTYPES[self.dtype]
         )
-
-    def _flags(self) -> list[str]:
-        found = ["deterministic"] if torch.are_deterministic_algorithms_enabled() else []
-        if self._device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            found.append("onednn")
-        if torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32:
-            found.append("tf32")
-        return [*found, "offload"] if self._offload else found
 
     def _tensor(self, values: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(values.copy()).to(self._device, DTYPES[self.dtype])
@@ -228,11 +209,6 @@ class Runtime:
             raise NotFiniteError("the model produced NaN or infinity; try --dtype float32 or a lower --guidance")
         array: NDArray[np.float32] = result.numpy()
         return array
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("torch", "diffusers", "transformers", "tokenizers", "numpy")}
 
 
 def load_runtime(
@@ -268,7 +244,7 @@ def load_runtime(
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
-    with _explain_memory():
+    with explain_memory():
         assembled = assemble(
             model, device=chosen, dtype=DTYPES[exact], scheduler=scheduler, adapters=adapters, offload=offload
         )
@@ -280,23 +256,3 @@ def _usual_dtype(model: InstalledModel, device: torch.device) -> str:
     if device.type == "cpu" or model.pipeline_class == HOUSE_PIPELINE:
         return "float32"
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-
-
-def _attention(device: torch.device) -> str:
-    if device.type != "cuda":
-        return "torch sdpa"
-    cuda: Any = torch.backends.cuda
-    kinds = {"flash": cuda.flash_sdp_enabled(), "efficient": cuda.mem_efficient_sdp_enabled()}
-    return " ".join(["torch sdpa", *(name for name, on in kinds.items() if on), "math"])
-
-
-class _explain_memory:  # noqa: N801 - reads as a verb at its use
-    """Turns an out-of-memory error into advice."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        told = str(error) if isinstance(error, RuntimeError) else ""
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in told:
-            raise EnvironmentFault("out of memory; try a smaller --size, --dtype bfloat16, or --offload") from error
