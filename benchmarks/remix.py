@@ -236,7 +236,7 @@ def across(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
 
 def main() -> None:
     parser = options("remix", __doc__)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--pairs", type=int, default=30)
     parser.add_argument("--works", type=int, default=6)
     parser.add_argument("--only", help="one operation, for its memory")
