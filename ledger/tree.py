@@ -58,7 +58,7 @@ class StoredTile:
         self._upper = subtrees(_split(middle))
         if len(hashes) != MAX_TILE_BYTES or self._upper[-1][0] != root:
             raise self._damaged()
-        self._groups: dict[int, list[list[bytes]]] = {}
+        self._group_read: tuple[int, list[list[bytes]]] | None = None
 
     def node(self, height: int, offset: int) -> bytes:
         """See :class:`_Nodes`."""
@@ -72,13 +72,14 @@ class StoredTile:
         return [value for group in range(FULL_WIDTH // _GROUP) for value in self._group(group)[0]]
 
     def _group(self, number: int) -> list[list[bytes]]:
-        found = self._groups.get(number)
-        if found is None:
-            start = number * _GROUP * _SIZE
-            found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
-            if found[-1][0] != self._upper[0][number]:
-                raise self._damaged()
-            self._groups[number] = found
+        last = self._group_read
+        if last is not None and last[0] == number:
+            return last[1]
+        start = number * _GROUP * _SIZE
+        found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
+        if found[-1][0] != self._upper[0][number]:
+            raise self._damaged()
+        self._group_read = number, found
         return found
 
     def _damaged(self) -> LedgerFault:
@@ -101,7 +102,7 @@ class _EdgeTile:
 class TileCache:
     """Full tiles; the one that was not used for longest goes first."""
 
-    def __init__(self, limit: int = 1_024) -> None:
+    def __init__(self, limit: int = 4_096) -> None:
         self._limit = limit
         self._tiles: OrderedDict[tuple[int, int], StoredTile] = OrderedDict()
         self._lock = Lock()
@@ -115,7 +116,7 @@ class TileCache:
             return found
 
     def put(self, level: int, index: int, tile: StoredTile) -> None:
-        """Keep it; 9 KB, and up to 36 KB more once proofs have used all of it."""
+        """Keep it; 12 KB. All of them are the proofs of a million entries."""
         with self._lock:
             self._tiles[level, index] = tile
             if len(self._tiles) > self._limit:
