@@ -38,8 +38,8 @@ def test_consistent_says_what_it_is_not_good_against():
 
 
 def test_steps_are_numbered_without_a_gap():
-    assert list(STEPS) == list(range(1, 13))
-    assert len(set(STEPS.values())) == 12
+    assert list(STEPS) == list(range(1, 17))
+    assert len(set(STEPS.values())) == 16
 
 
 def test_json():
