@@ -58,7 +58,8 @@ class StoredTile:
         self._upper = subtrees(_split(middle))
         if len(hashes) != MAX_TILE_BYTES or self._upper[-1][0] != root:
             raise self._damaged()
-        self._group_read: tuple[int, list[list[bytes]]] | None = None
+        self._kept = FULL_WIDTH if level else 1  # above the leaves there are few tiles, and every proof needs one
+        self._groups: dict[int, list[list[bytes]]] = {}
 
     def node(self, height: int, offset: int) -> bytes:
         """See :class:`_Nodes`."""
@@ -72,14 +73,13 @@ class StoredTile:
         return [value for group in range(FULL_WIDTH // _GROUP) for value in self._group(group)[0]]
 
     def _group(self, number: int) -> list[list[bytes]]:
-        last = self._group_read
-        if last is not None and last[0] == number:
-            return last[1]
-        start = number * _GROUP * _SIZE
-        found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
-        if found[-1][0] != self._upper[0][number]:
-            raise self._damaged()
-        self._group_read = number, found
+        found = self._groups.get(number)
+        if found is None:
+            start = number * _GROUP * _SIZE
+            found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
+            if found[-1][0] != self._upper[0][number]:
+                raise self._damaged()
+            self._groups = {**self._groups, number: found} if len(self._groups) < self._kept else {number: found}
         return found
 
     def _damaged(self) -> LedgerFault:
