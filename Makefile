@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 DEMO ?= demo
 
-.PHONY: demo test lint test-nightly test-faults test-interop test-api wheel-test bench train clean
+.PHONY: demo test test-again lint test-nightly test-faults test-interop test-api wheel-test bench train clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -27,6 +27,10 @@ demo: $(VENV)/.installed
 
 test: lint
 	$(BIN)/python -m pytest
+
+# What failed in the last run, and nothing where none did.
+test-again: lint
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
