@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 DEMO ?= demo
 
-.PHONY: demo test test-again lint test-nightly test-faults test-interop test-api wheel-test bench train clean
+.PHONY: demo test test-again lint test-nightly test-faults test-interop test-api redteam wheel-test bench train clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -54,6 +54,10 @@ test-interop: $(VENV)/.installed-dev
 # Ten minutes of schemathesis against a running service.
 test-api: $(VENV)/.installed-dev
 	SEEDPROOF_API_SECONDS=600 $(BIN)/python -m pytest -m slow tests/ledger/server/test_openapi.py
+
+# Attacks, counted: every threat of tests/attacks/redteam at full length. Hours; goes on where it was interrupted.
+redteam: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.attacks.redteam --wanted --json benchmarks/results/redteam.json --table docs/redteam.md
 
 # A wheel built here and installed elsewhere does the main job.
 wheel-test: $(VENV)/.installed-dev
