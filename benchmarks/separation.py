@@ -4,6 +4,8 @@ The honest side of each picture is its worst repeat over thread counts, batch si
 finished picture is appended to ``--work``, so that an interrupted run goes on; the summary is made of all of them.
 
 python -m benchmarks.separation --json benchmarks/results/separation.json
+
+With ``--remix`` the same question is asked of remixes, by operation and strength (benchmarks/separation_remix.py).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import separation_remix
 from benchmarks.common import options, summary, write
 from generator.calibrate import Plan, honest_repeats
 from generator.models import house_model, native_size
@@ -126,9 +129,16 @@ def conclude(rows: list[dict[str, Any]], shape: tuple[int, int, int], trust: Any
 
 def main() -> None:
     parser = options("separation", __doc__)
-    parser.add_argument("--work", type=Path, default=Path("build/separation.jsonl"), help="finished pictures")
+    parser.add_argument("--work", type=Path, help="finished pictures; by default in build/")
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="how many of benchmarks/prompts.txt")
+    parser.add_argument("--remix", action="store_true", help="remixes by operation and strength")
+    parser.add_argument("--pictures", type=int, default=separation_remix.PICTURES, help="with --remix: parents")
+    parser.add_argument("--plot", type=Path, help="with --remix: figure to write")
     chosen = parser.parse_args()
+    if chosen.remix:
+        remixes(chosen)
+        return
+    chosen.work = chosen.work or Path("build/separation.jsonl")
     model = house_model()
     runtime, low = load_runtime(model, device="cpu"), load_runtime(model, device="cpu", dtype="bfloat16")
     side = native_size(model.folder)
@@ -159,6 +169,15 @@ def main() -> None:
     sampler = {"model": model.identity.name, "model_digest": stamp, "steps": STEPS, "guidance": GUIDANCE}
     command = "python -m benchmarks.separation --json benchmarks/results/separation.json"
     write(chosen.json, command, {"sampler": sampler, **figures}, ("torch", "diffusers", "numpy"))
+
+
+def remixes(chosen: Any) -> None:
+    """The mode ``--remix``."""
+    work = chosen.work or Path("build/separation-remix.jsonl")
+    figures = separation_remix.run(work, chosen.pictures, chosen.plot)
+    print(json.dumps(figures, indent=2))
+    command = "python -m benchmarks.separation --remix --json benchmarks/results/separation-remix.json"
+    write(chosen.json, command, {"steps": STEPS, **figures}, ("torch", "diffusers", "numpy"))
 
 
 def _key(label: str) -> bytes:
