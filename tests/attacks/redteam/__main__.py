@@ -43,7 +43,7 @@ def main(arguments=None, *, threats=None, lab=None):
         write_json(options.json, merge(options.json, rows))
     if options.table is not None:
         write_table(options.table, rows if options.json is None else merge(options.json, rows))
-    return 1 if any(row["breaks"] for row in rows) else 0
+    return 1 if any(row["breaks"] and row["prevented"] for row in rows) else 0
 
 
 def _said(row):

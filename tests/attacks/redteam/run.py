@@ -39,7 +39,7 @@ def run_threat(threat, lab, folder, attempts, show=lambda _: None):
             file.write(json.dumps({**line, **mark}).encode() + b"\n")
             file.flush()
             done[i] = Line(**line)
-            if threat.broken_by(outcome.verdict):
+            if threat.prevented and threat.broken_by(outcome.verdict):
                 show(f"{threat.name}: attempt {i} BREAKS: {outcome.verdict} {outcome.stopped}")
             if count % max(1, len(todo) // 10) == 0:
                 rate = (time.monotonic() - began) / count
@@ -79,6 +79,7 @@ def summarise(threat, lab, lines):
         "method": threat.method,
         "kind": threat.kind,
         "wanted": threat.wanted,
+        "prevented": threat.prevented,
         "attempts": len(lines),
         "breaks": breaks,
         "upper_bound_95": round(upper_bound(breaks, len(lines)), 6),

@@ -43,8 +43,8 @@ def write_table(path, rows):
 def table(rows):
     newest = {(row["model"], row["policy"]) for row in rows}
     parts = []
-    for kind, title in KINDS.items():
-        chosen = [row for row in rows if row["kind"] == kind]
+    for kind, title in (*KINDS.items(), (None, "What nothing prevents, measured")):
+        chosen = [row for row in rows if (row["kind"] if row["prevented"] else None) == kind]
         if not chosen:
             continue
         parts.append(f"\n## {title}\n\n")

@@ -36,7 +36,9 @@ class Outcome:
 class Threat:
     """One class of attempts; ``attempt(lab, i)`` makes the i-th, reproducibly from ``i`` and the lab's works alone.
 
-    ``edition`` is raised when the attack changes so much that earlier attempts do not count any more.
+    ``success`` are the verdicts that are a break. ``edition`` is raised when the attack changes so much that earlier
+    attempts do not count any more. ``prevented`` is False for what nothing can prevent: it is measured and stands in
+    a table of its own, so that nobody has to find it out.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Threat:
     attempt: Callable[[Any, int], Outcome]
     success: frozenset[str] = frozenset({"authentic"})
     edition: int = 1
+    prevented: bool = True
 
     @property
     def wanted(self):
