@@ -18,7 +18,7 @@ from provenance.commitment import commit, seed
 from provenance.credentials import new_credentials
 from provenance.derivation import derive_author, derive_work
 from provenance.latent import dequantise, quantise
-from provenance.manifest_write import Parent, Remix
+from provenance.manifest_parents import Parent, Remix
 from provenance.master import Master
 from provenance.operation import Operation, Source
 from provenance.pixels import encode_png

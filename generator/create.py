@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from provenance.manifest_write import Remix
+    from provenance.manifest_parents import Remix
 
 __all__ = [
     "Created",

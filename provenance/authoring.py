@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.credentials import Credentials
-    from provenance.manifest_write import Remix
+    from provenance.manifest_parents import Remix
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 

@@ -6,6 +6,7 @@ were first taken in.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.chunks import embedded_store
@@ -22,8 +23,9 @@ from provenance.ingredient import (
 )
 from provenance.jumbf import part_of_store
 from provenance.manifest import read_container, read_data
-from provenance.manifest_write import Parent, Remix, place_of
+from provenance.manifest_parents import Parent, Remix, place_of
 from provenance.pixels import media_type_of
+from provenance.thumbnail import MAX_THUMBNAIL_BYTES, MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,17 +46,20 @@ def kept_remix(data: bytes) -> Remix | None:
     manifests = as_object(container.store.get("manifests"))
     active = as_text(container.store.get("active_manifest")) or ""
     manifest = as_object(manifests.get(active))
-    stored = read_data(data, media_type)
+    entries = [as_object(entry) for entry in as_list(manifest.get("ingredients"))]
+    stored = read_data(data, media_type, filter(None, (_thumbnail_uri(entry, active) for entry in entries)))
     own = [uri for uri in data_uris(manifests, active)[OUTSIDE_TITLE] if uri.startswith(f"self#jumbf=/c2pa/{active}/")]
     placed: dict[int, Parent] = {}
-    for entry in map(as_object, as_list(manifest.get("ingredients"))):
+    for entry in entries:
         title = as_text(entry.get("title")) or ""
         if title in DATA_TITLES and title != WORK_TITLE:
             continue
         place = place_of(as_text(entry.get("instance_id")) or "")
         if place is None or place in placed:
             raise InvalidError("manifest: an ingredient of another program, which cannot be taken over")
-        placed[place] = _parent(entry, title, manifests, store, stored)
+        thumbnail = stored.get(_thumbnail_uri(entry, active) or "", b"")
+        shown = thumbnail if 0 < len(thumbnail) <= MAX_THUMBNAIL_BYTES else None
+        placed[place] = replace(_parent(entry, title, manifests, store, stored), thumbnail=shown)
     if not placed:
         return None
     parents = tuple(placed[place] for place in sorted(placed))
@@ -73,6 +78,14 @@ def _parent(
     below = manifests_from(manifests, label)
     results = as_object(entry.get("validation_results")) or None
     return Parent(title, media_type, store=part_of_store(store, [*below[1:], label]), results=results)
+
+
+def _thumbnail_uri(entry: Mapping[str, Any], active: str) -> str | None:
+    """Where the active manifest itself keeps this ingredient's thumbnail, if it has one of the kind that we make."""
+    told = as_object(entry.get("thumbnail"))
+    uri = as_text(told.get("identifier")) or ""
+    ours = told.get("format") == MEDIA_TYPE and uri.startswith(f"self#jumbf=/c2pa/{active}/c2pa.assertions/")
+    return uri if ours else None
 
 
 def _description(manifest: Mapping[str, Any]) -> str:

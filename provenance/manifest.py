@@ -13,7 +13,7 @@ import io
 import json
 import os
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import c2pa
 from cryptography import x509
@@ -25,6 +25,9 @@ from provenance.errors import InvalidError, LimitError, UsageError
 from provenance.ingredient import OUTSIDE_TITLE, WORK_TITLE, Nested, data_uris
 from provenance.jumbf import MAX_MANIFESTS, count_manifests, signing_certificate, signing_certificates
 from provenance.plainwords import explain_damage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "LATENT_TITLE",
@@ -133,8 +136,8 @@ def _read_latent(reader: Any, store: object) -> bytes | None:
     return out.getvalue()
 
 
-def read_data(data: bytes, media_type: str) -> dict[str, bytes]:
-    """Data of ours in the manifests of a file that :func:`read_container` reads, by URI.
+def read_data(data: bytes, media_type: str, more: Iterable[str] = ()) -> dict[str, bytes]:
+    """Data of ours in the manifests of a file that :func:`read_container` reads, by URI, and what ``more`` names.
 
     Raises:
         InvalidError, LimitError: as there.
@@ -144,7 +147,7 @@ def read_data(data: bytes, media_type: str) -> dict[str, bytes]:
         if reader is None:
             return {}
         with reader:
-            return _read_all(reader, json.loads(reader.json()))
+            return _read_all(reader, json.loads(reader.json()), more)
     except InvalidError:
         raise
     except Exception as error:  # as in read_container
@@ -163,9 +166,10 @@ def _read_nested(reader: Any, store: dict[str, Any], jumbf: bytes | None) -> Nes
         return Nested(data)
 
 
-def _read_all(reader: Any, store: dict[str, Any]) -> dict[str, bytes]:
+def _read_all(reader: Any, store: dict[str, Any], more: Iterable[str] = ()) -> dict[str, bytes]:
     data, total = dict[str, bytes](), 0
-    for uri in (uri for uris in data_uris(store.get("manifests"), active_label(store)).values() for uri in uris):
+    ours = data_uris(store.get("manifests"), active_label(store)).values()
+    for uri in (*(uri for uris in ours for uri in uris), *more):
         out = io.BytesIO()
         reader.resource_to_stream(uri, out)
         total += out.tell()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,14 +26,17 @@ from provenance.canonicalfile import media_type_of
 from provenance.chunks import embedded_store
 from provenance.credentials import Credentials, signing_algorithm
 from provenance.errors import EnvironmentFault, LimitError, SeedproofError, UsageError
-from provenance.ingredient import LATENT_TITLE, OUTSIDE_TITLE, WORK_TITLE
+from provenance.ingredient import LATENT_TITLE
 from provenance.jumbf import MAX_MANIFESTS, count_manifests
 from provenance.manifest import MAX_LATENT_BYTES, MAX_STORE_BYTES, settings
+from provenance.manifest_parents import DIGITAL_SOURCE, add_parents, carried, data_ingredient, edited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MAX_TITLE", "TERMS", "Parent", "Remix", "place_of", "sign_picture"]
+    from provenance.manifest_parents import Remix
+
+__all__ = ["MAX_TITLE", "TERMS", "sign_picture"]
 
 MAX_TITLE = 1_000
 """Longest title of a manifest, in characters."""
@@ -42,52 +44,12 @@ MAX_TITLE = 1_000
 TERMS = ("allowed", "notAllowed", "constrained")
 """What a cawg.training-mining entry may say (CAWG training and data mining assertion 1.1)."""
 
-_MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_PARENT = "seedproof-parent-"
-_LATENT_FORMAT = "application/octet-stream"
 _MEDIA_TYPES = ("image/png", "image/webp")
 _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "secp256r1": hashes.SHA256(),
     "secp384r1": hashes.SHA384(),
     "secp521r1": hashes.SHA512(),
 }
-
-
-@dataclass(frozen=True)
-class Parent:
-    """One work that a picture was made from, as the manifest carries it: one of ``file``, ``store`` and ``work``, or by
-    name alone, for an outside picture whose file is gone.
-
-    Attributes:
-        title: shown by viewers.
-        media_type: of the parent's file.
-        file: the whole file, which c2pa-rs validates while it is taken in.
-        store: its manifest store alone, when it was taken in before, with what was found then (``results``).
-        work: log entry, recipe and latent of a parent that came without a file (``provenance.bundle``).
-    """
-
-    title: str
-    media_type: str
-    file: bytes | None = None
-    store: bytes | None = None
-    results: Mapping[str, Any] | None = None
-    work: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Remix:
-    """What a manifest says about how a derived picture was made.
-
-    Attributes:
-        description: the operation in words, for viewers.
-        parents: the first was opened and edited, the others were placed into it.
-        outside: stored latents of outside pictures.
-    """
-
-    description: str
-    parents: tuple[Parent, ...]
-    outside: tuple[bytes, ...] = ()
 
 
 def sign_picture(
@@ -127,7 +89,7 @@ def sign_picture(
             c2pa.Builder(manifest, context=context) as builder,
         ):
             builder.add_resource(LATENT_TITLE, io.BytesIO(latent))
-            _add_parents(builder, remix)
+            add_parents(builder, remix)
             builder.sign(signer, media_type, io.BytesIO(image), out)
     except SeedproofError:
         raise
@@ -156,7 +118,8 @@ def _manifest(
     for entry, use in training_mining.items():
         if use not in TERMS:
             raise UsageError(f"training terms: {entry} must be one of {', '.join(TERMS)}")
-    actions = [{"action": "c2pa.created", "digitalSourceType": _MADE}] if remix is None else _edited(remix)
+    created = {"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE}
+    actions = [created] if remix is None else edited(remix)
     statements: list[tuple[str, Any]] = [
         ("c2pa.actions.v2", {"actions": actions}),
         (LABEL, format_assertion(assertion)),
@@ -168,81 +131,8 @@ def _manifest(
         "claim_generator_info": [{"name": "seedproof", "version": __version__}],
         "title": title,
         "assertions": [{"label": label, "created": True, "data": data} for label, data in statements],
-        "ingredients": [_data(LATENT_TITLE, LATENT_TITLE), *_carried(remix)],
+        "ingredients": [data_ingredient(LATENT_TITLE, LATENT_TITLE), *carried(remix)],
     }
-
-
-def _data(title: str, identifier: str) -> dict[str, Any]:
-    """An ingredient that is data of ours, to be added as the resource ``identifier``."""
-    return {
-        "title": title,
-        "format": _LATENT_FORMAT,
-        "relationship": "inputTo",
-        "data": {"format": _LATENT_FORMAT, "identifier": identifier},
-    }
-
-
-def _edited(remix: Remix) -> list[dict[str, Any]]:
-    """Actions of a derived picture (C2PA 2.x, section 18.15.4): its first parent was opened, the others were placed."""
-    outside = bool(remix.outside)
-    edited = {"action": "c2pa.edited", "digitalSourceType": _COMPOSITE if outside else _MADE}
-    actions: list[dict[str, Any]] = [
-        {"action": "c2pa.opened" if place == 0 else "c2pa.placed", "parameters": {"ingredientIds": [_label(place)]}}
-        for place in range(len(remix.parents))
-    ]
-    actions.insert(1, {**edited, "description": remix.description})
-    return actions
-
-
-def _label(place: int) -> str:
-    return f"{_PARENT}{place}"
-
-
-def place_of(label: str) -> int | None:
-    """Inverse: the place of a parent among the parents, None for an ingredient that is none of ours."""
-    place = label.removeprefix(_PARENT)
-    known = label.startswith(_PARENT) and place.isascii() and place.isdecimal() and len(place) <= len("99")
-    return int(place) if known else None
-
-
-def _carried(remix: Remix | None) -> list[dict[str, Any]]:
-    """Ingredients that stand in the definition: all but those that are taken in from a file."""
-    if remix is None:
-        return []
-    entries: list[dict[str, Any]] = [
-        _data(OUTSIDE_TITLE, f"{OUTSIDE_TITLE}-{place}") for place in range(len(remix.outside))
-    ]
-    for place, parent in enumerate(remix.parents):
-        entry = {"title": parent.title, "format": parent.media_type, **_relation(place)}
-        if parent.work is not None:
-            entries.append(_data(WORK_TITLE, f"{WORK_TITLE}-{place}") | _relation(place))
-        elif parent.store is not None:
-            carried = {"manifest_data": {"format": "application/c2pa", "identifier": f"store-{place}"}}
-            results = {} if parent.results is None else {"validation_results": dict(parent.results)}
-            entries.append({**entry, **carried, **results})
-        elif parent.file is None:
-            entries.append(entry)
-    return entries
-
-
-def _relation(place: int) -> dict[str, Any]:
-    label = _label(place)
-    return {"relationship": "componentOf" if place else "parentOf", "label": label, "instance_id": label}
-
-
-def _add_parents(builder: Any, remix: Remix | None) -> None:
-    if remix is None:
-        return
-    for place, latent in enumerate(remix.outside):
-        builder.add_resource(f"{OUTSIDE_TITLE}-{place}", io.BytesIO(latent))
-    for place, parent in enumerate(remix.parents):
-        if parent.work is not None:
-            builder.add_resource(f"{WORK_TITLE}-{place}", io.BytesIO(parent.work))
-        elif parent.store is not None:
-            builder.add_resource(f"store-{place}", io.BytesIO(parent.store))
-        elif parent.file is not None:
-            entry = {"title": parent.title, **_relation(place)}
-            builder.add_ingredient(entry, parent.media_type, io.BytesIO(parent.file))
 
 
 @lru_cache(maxsize=8)

@@ -16,9 +16,10 @@ from provenance.encoding import canonical
 from provenance.errors import EncodingError, EnvironmentFault, UsageError
 from provenance.files import check_writable
 from provenance.latent import dequantise, quantise
-from provenance.manifest_write import Remix
+from provenance.manifest_parents import Remix
 from provenance.operation import check_operation, operation_to_json
 from provenance.recipe import Recipe, open_sealed
+from provenance.thumbnail import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from generator.jobs import Created, Job, Studio
     from generator.journal import Begun
     from generator.remix.opened import Opened
+    from provenance.manifest_parents import Parent
     from provenance.operation import Operation
     from provenance.recipe import Prompt
 
@@ -149,16 +151,23 @@ def _picture(work: Derivation, studio: Studio, begun: Begun, progress: Callable[
     except ValueError as error:
         raise EnvironmentFault(f"the remix cannot be stored: {error}; try a lower --guidance") from error
     (rgb,) = studio.runtime.decode(dequantise(integers, recipe.latent_steps)[None])
-    return Picture(recipe, integers, rgb, {}, _carried(work))
+    return Picture(recipe, integers, rgb, {}, _carried(work, studio))
 
 
-def _carried(work: Derivation) -> Remix:
-    """What the child's manifest carries of each source, once."""
+def _carried(work: Derivation, studio: Studio) -> Remix:
+    """What the child's manifest carries of each source, once; a work that came without a file is decoded for it."""
     seen: dict[tuple[bytes | None, bytes], Opened] = {}
     for each in work.opened:
         seen.setdefault((each.source.claim, each.source.latent.digest), each)
     outside = tuple(dict.fromkeys(each.outside for each in seen.values() if each.outside is not None))
-    return Remix(_described(work.operation), tuple(each.carried for each in seen.values()), outside)
+    return Remix(_described(work.operation), tuple(_shown(each, studio) for each in seen.values()), outside)
+
+
+def _shown(opened: Opened, studio: Studio) -> Parent:
+    if opened.carried.thumbnail is not None:
+        return opened.carried
+    (rgb,) = studio.runtime.decode(opened.material.latent[None])
+    return replace(opened.carried, thumbnail=thumbnail(rgb))
 
 
 def _described(operation: Operation) -> str:

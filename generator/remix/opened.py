@@ -17,7 +17,7 @@ from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, Uns
 from provenance.files import read_bounded
 from provenance.latent import dequantise, latent_digest, quantise
 from provenance.lineagesearch import work_of_file
-from provenance.manifest_write import Parent
+from provenance.manifest_parents import Parent
 from provenance.operation import Source
 from provenance.pixels import media_type_of, pixel_digest, read_picture
 from provenance.policy import Policy
@@ -25,6 +25,7 @@ from provenance.ports import Material
 from provenance.recipe import Prompt
 from provenance.report import Verdict
 from provenance.storedlatent import encode_latent
+from provenance.thumbnail import thumbnail
 from provenance.verify import Depth, Request, verify
 from provenance.work import Work, format_bundle, work_of_ledger
 
@@ -90,7 +91,8 @@ def open_work(
     if work.faults or report.verdict is Verdict.INVALID:
         raise InvalidError(f"{path} does not verify, so nothing is made of it: {(*work.faults, report.reason)[0]}")
     if work.integers is not None:
-        return _opened(work, Parent(path.name, media_type_of(data) or "", file=data))
+        shown = thumbnail(read_picture(data).rgb)
+        return _opened(work, Parent(path.name, media_type_of(data) or "", file=data, thumbnail=shown))
     for ledger in ledgers:
         found = work_of_ledger(work.identifier, ledger)
         if found is not None and found[0].integers is not None:
@@ -175,7 +177,7 @@ def open_outside(
     return Opened(
         source,
         Material(dequantise(integers, steps), None, None),
-        Parent(path.name, media_type, file=data),
+        Parent(path.name, media_type, file=data, thumbnail=thumbnail(rgb)),
         None,
         encode_latent(integers),
         (int(rgb.shape[1]), int(rgb.shape[0])),

@@ -17,7 +17,7 @@ from provenance.latent import quantise
 from provenance.library import Library, read_library
 from provenance.lineage import MAX_WORKS, trace
 from provenance.manifest import read_container
-from provenance.manifest_write import Parent
+from provenance.manifest_parents import Parent
 from provenance.operation import Operation, Source
 from provenance.pixels import encode_png, read_picture
 from provenance.recipe import Model, format_recipe, parse_recipe
@@ -169,7 +169,7 @@ def test_tampered_parent_inside_a_validly_signed_child():
 
 
 def test_tampered_parent_in_a_container_of_a_stranger_does_not_speak_against_the_author():
-    from provenance.manifest_write import Remix
+    from provenance.manifest_parents import Remix
 
     parent = original(1)
     child = image_to_image(2, parent)

@@ -236,7 +236,7 @@ def test_a_missing_parent_is_fetched_from_the_service(service):
 
     from ledger.blobs import publish_blob, withdraw_blob
     from provenance.claim import format_entry
-    from provenance.manifest_write import Parent
+    from provenance.manifest_parents import Parent
     from provenance.recipe import format_recipe
     from provenance.report import Verdict
     from provenance.storedlatent import encode_latent

@@ -18,7 +18,8 @@ from provenance.followup_body import Revocation
 from provenance.kept import kept_remix
 from provenance.lineagesearch import collect_works, work_of_file
 from provenance.manifest import read_container
-from provenance.manifest_write import Parent, Remix, sign_picture
+from provenance.manifest_parents import Parent, Remix
+from provenance.manifest_write import sign_picture
 from provenance.nearby import works_in
 from provenance.operation import Operation
 from provenance.pedigree import tree

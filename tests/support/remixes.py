@@ -20,7 +20,7 @@ from provenance.commitment import commit, seed
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_work
 from provenance.latent import dequantise, latent_digest, quantise
-from provenance.manifest_write import Parent, Remix
+from provenance.manifest_parents import Parent, Remix
 from provenance.noise import gaussian
 from provenance.operation import Operation, Source, executed_steps
 from provenance.pixels import encode_png
@@ -28,6 +28,7 @@ from provenance.policy import ModelTrust, Policy
 from provenance.ports import Material
 from provenance.recipe import Component, Model, Prompt, Recipe, Scheduler
 from provenance.storedlatent import encode_latent
+from provenance.thumbnail import thumbnail
 from provenance.verify import Depth, Request, verify
 from tests.support.pictures import NOW, author
 from tests.support.works import master
@@ -131,7 +132,8 @@ class Made:
 
     @property
     def parent(self):
-        return Parent(f"{self.id.hex()[:8]}.png", "image/png", file=self.data)
+        shown = thumbnail(Rotations().decode(self.recipe, self.material.latent))
+        return Parent(f"{self.id.hex()[:8]}.png", "image/png", file=self.data, thumbnail=shown)
 
 
 def recipe_of(number, who, **changes):
