@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from provenance.dispute import Crossing, Outcome, settle
+from provenance.likeness import Rank
 from provenance.report import Check, Status, Verdict
 from provenance.side import Side
 
@@ -33,7 +34,12 @@ def noise(bits=300.0, *, same=False):
 
 
 def alike(**changes):
-    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(alike=True, linked=False, **changes))
+    found = {"alike": True, "linked": False, "rank": Rank(1.0, 0.3, 8, beaten=True), **changes}
+    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(**found))
+
+
+def near(tested=2.6, nearest=0.3, *, beaten=True):
+    return alike(rank=Rank(tested, nearest, 8, beaten))
 
 
 def unlike():
@@ -81,6 +87,28 @@ def test_the_cross_check_does_not_beat_a_regeneration():
     outcome, reason = settle(side("A", Verdict.CONSISTENT), side("B"), noise(), NONE)
     assert outcome is Outcome.UNDETERMINED
     assert "making A again would decide" in reason
+
+
+def test_a_thief_who_took_the_victims_noise_out_is_decided_by_the_regeneration_of_what_he_copied():
+    outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), near(), near())
+    assert outcome is Outcome.A
+    assert "near copy" in reason
+    assert "only making B again could show otherwise" in reason
+    assert settle(side("A", Verdict.CONSISTENT), side("B"), near(), near())[0] is Outcome.B
+
+
+@pytest.mark.parametrize(
+    "weaker", [near(0.9, 0.1), near(2.6, 0.7), near(2.6, 3.0, beaten=False), alike(), noise(0.0, same=True)]
+)
+def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
+    outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), weaker, weaker)
+    assert outcome is Outcome.UNDETERMINED
+    assert "making B again would decide" in reason
+
+
+def test_a_near_copy_decides_nothing_where_nobody_or_everybody_was_regenerated():
+    for verdict in (Verdict.CONSISTENT, Verdict.AUTHENTIC):
+        assert settle(side("A", verdict), side("B", verdict), near(), near())[0] is Outcome.UNDETERMINED
 
 
 def test_bits_below_the_bound_are_no_noise():
