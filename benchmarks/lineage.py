@@ -33,6 +33,8 @@ from provenance.verify import Depth, Request, verify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provenance.policy import Policy
+
 DEPTHS = tuple(range(1, 13))
 WIDTHS = (2, 5, 10, 20, 30, 40, 50)
 DEEP_DEPTHS, DEEP_WIDTHS = (1, 2, 4, 6, 8, 10, 12), (2, 10, 25, 50)
@@ -60,10 +62,10 @@ def blend(shop: Atelier, parents: list[Signed]) -> Signed:
     return shop.remix(name, "blend", parents, "", parameters, steps=1, guidance=Decimal(0))
 
 
-def measure(shop: Atelier, made: Signed, *, deep: bool) -> dict[str, Any]:
+def measure(shop: Atelier, policy: Policy, made: Signed, *, deep: bool) -> dict[str, Any]:
     """Bytes, and the time of the proofs or of everything."""
     found: dict[str, Any] = {"store_bytes": len(embedded_store(made.data, "image/png") or b"")}
-    policy, now = default_policy(), datetime.now(UTC)
+    now = datetime.now(UTC)
     if deep:
         whole = Request(policy=policy, now=now, regenerator=shop.regenerator, entropy=bytes(32), deep=True)
         spent, report = _timed(lambda: verify(made.data, whole))
@@ -148,7 +150,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=HOUSE_STEPS, help="sampler steps of every work")
     parser.add_argument("--plot", type=Path, help="figure to write")
     asked = parser.parse_args()
-    shop = open_atelier()
+    shop, policy = open_atelier(), default_policy()
     stamp = f"{shop.base.model.digest.hex()} {asked.steps}"
     asked.work.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in asked.work.read_text().splitlines()] if asked.work.exists() else []
@@ -162,7 +164,7 @@ def main() -> None:
     for shape, size, deep in missing:
         made = generations[size] if shape == "chain" else blend(shop, parents[:size])
         found = {"shape": shape, "size": size, "deep": deep, "works": size + 1, "stamp": stamp}
-        rows[shape, size, deep] = found | measure(shop, made, deep=deep)
+        rows[shape, size, deep] = found | measure(shop, policy, made, deep=deep)
         with asked.work.open("a") as file:
             file.write(json.dumps(rows[shape, size, deep]) + "\n")
         print({name: value for name, value in rows[shape, size, deep].items() if name != "stamp"}, flush=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.policy import Policy
     from provenance.ports import Material
     from provenance.recipe import Recipe
 
@@ -110,16 +111,16 @@ class Remembering:
         return self._made[key]
 
 
-def measure(shop: Atelier, regenerator: Any, case: Case, picture: int, pair: tuple[str, str]) -> dict[str, Any]:
+def measure(
+    shop: Atelier, regenerator: Any, policy: Policy, case: Case, picture: int, pair: tuple[str, str]
+) -> dict[str, Any]:
     """One remix of one picture's parents: its verdict, the figures of step 9, and honest repeats."""
     parents = [shop.work(f"parent {picture} {place}", pair[place]) for place in range(case.parents)]
     mask = middle(shop) if case.kind == "inpaint" else None
     text = "" if case.kind in ("style", "blend") else pair[1]
     name = f"{case.name} {picture}"
     child = shop.remix(name, case.kind, parents, text, case.parameters, mask=mask, **(case.changes or {}))
-    request = Request(
-        policy=default_policy(), now=datetime.now(UTC), regenerator=regenerator, entropy=_ENTROPY, deep=True
-    )
+    request = Request(policy=policy, now=datetime.now(UTC), regenerator=regenerator, entropy=_ENTROPY, deep=True)
     report = verify(child.data, request)
     check = next(check for check in report.checks if check.step == 9)
     if not check.figures:
@@ -244,7 +245,8 @@ def run(work: Path, pictures: int, plot_path: Path | None) -> dict[str, Any]:
     """Measure what is missing in ``work``; figures of all that is there."""
     shop = open_atelier()
     stamp = shop.base.model.digest.hex()
-    thresholds = default_policy().models[shop.base.model.digest].calibrations[shop.base.shape].thresholds
+    policy = default_policy()
+    thresholds = policy.models[shop.base.model.digest].calibrations[shop.base.shape].thresholds
     work.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in work.read_text().splitlines()] if work.exists() else []
     rows = {(row["picture"], row["case"]): row for row in done if row["model"] == stamp}
@@ -259,7 +261,7 @@ def run(work: Path, pictures: int, plot_path: Path | None) -> dict[str, Any]:
                 "kind": case.kind,
                 "strength": case.strength,
                 "model": stamp,
-                **measure(shop, regenerator, case, picture, pair),
+                **measure(shop, regenerator, policy, case, picture, pair),
             }
             rows[picture, case.name] = row
             with work.open("a") as file:
