@@ -61,7 +61,9 @@ def attempt(lab, i, most=MOST):
     cheat = stolen(lab, work, i)
     secret = keys[chosen]
     forged = cheat.with_(
-        secret=secret, recipe=stolen(lab, work, i, seed=seed(commit(secret))).recipe, nonce=hashlib.sha256(secret).digest()
+        secret=secret,
+        recipe=stolen(lab, work, i, seed=seed(commit(secret))).recipe,
+        nonce=hashlib.sha256(secret).digest(),
     )
     return judged(lambda: lab.verify(forged.sign(), pooled=True), figures)
 

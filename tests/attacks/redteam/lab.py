@@ -63,6 +63,7 @@ class Lab:
         self.count = works
         self._steps = steps
         self._files = {}
+        self._works = {}
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +103,12 @@ class Lab:
 
     def work(self, number=0):
         """The same picture on the workbench of tests.support.forge, with everything in it laid out."""
+        number %= self.count
+        if number not in self._works:
+            self._works[number] = self._open(number)
+        return self._works[number]
+
+    def _open(self, number):
         claim, recipe, assertion, integers, rgb = parts_of(self.file(number))
         return Bench(
             secret=derive_work(self.victim, claim.nonce),
