@@ -7,6 +7,7 @@ again has the same ones. A folder holds a lab for each model and policy, so that
 import contextlib
 import hashlib
 import os
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -216,7 +217,7 @@ def attempt(check, figures=None, is_the_victims=lambda _: False):
         found = check()
     except SeedproofError as error:
         verdict = "unproved" if isinstance(error, UnprovedError) else "refused"
-        found, stopped = verdict, type(error).__name__
+        found, stopped = verdict, f"{type(error).__name__}: {plain(str(error))}"
     except Exception as error:
         found, stopped = "crash", f"{type(error).__name__}: {str(error)[:120]}"
     else:
@@ -227,12 +228,18 @@ def attempt(check, figures=None, is_the_victims=lambda _: False):
     return Outcome(found, figures, stopped)
 
 
+def plain(message):
+    """An error's message without what differs from attempt to attempt."""
+    message = re.sub(r"https?://\S+|'[^']*'|\"[^\"]*\"", "...", message)
+    return re.sub(r"[0-9a-f]{12,}(\.\.\.)?|-?\d[\d.,:TZ-]*", "N", message)[:90]
+
+
 def stopped_at(report):
     """The step that stands against a report's being authentic, in words that are the same for like reports."""
     failed = [check for check in report.checks if check.status is Status.FAIL]
     if failed:
         return f"step {failed[0].step}, {failed[0].name}"
-    return "" if str(report.verdict) == "authentic" else report.reason.split(":")[0][:100]
+    return "" if str(report.verdict) == "authentic" else plain(report.reason.split(":")[0])
 
 
 def signed_by(work, *, possession=None, authors=None, **changes):
