@@ -10,6 +10,7 @@ from dataclasses import replace
 from provenance.claim import Terms, format_entry
 from provenance.commitment import commit, seed
 from provenance.policy import LogTrust
+from tests.attacks.redteam.lab import signed_as_logged
 from tests.attacks.redteam.threat import Outcome, Threat, chance
 from tests.support.entrylog import EntryLog
 
@@ -38,7 +39,7 @@ def attempt(lab, i):
     log.submit(format_entry(work.entry))
     policy = replace(lab.policy, logs=(LogTrust(log.signer.verifier_key, independent=False),))
     how = {"pooled": True, "ledger": log, "policy": policy}
-    his = lab.judge(thief.with_(receipt=log.receipt(log.size - 2)).sign(), **how)
+    his = lab.judge(signed_as_logged(thief, log), **how)
     hers = lab.judge(lab.file(victim), **how)
     figures = {**his.figures, "way": way}
     if his.verdict in ("authentic", "consistent", "crash"):

@@ -23,7 +23,7 @@ from generator.journal import Begun, begin
 from generator.models import house_model, native_size
 from generator.regenerate import open_regenerator
 from ledger.local import open_ledger
-from provenance.claim import Terms, claim_id
+from provenance.claim import Terms, claim_id, parse_entry
 from provenance.commitment import commit
 from provenance.credentials import new_credentials
 from provenance.derivation import derive_author, derive_work
@@ -65,6 +65,7 @@ class Lab:
         self._steps = steps
         self._files = {}
         self._works = {}
+        self._assertions = {}
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -109,8 +110,14 @@ class Lab:
             self._works[number] = self._open(number)
         return self._works[number]
 
+    def assertion(self, number=0):
+        """The assertion as it stands in the file; ``work(number).assertion`` is signed anew each time."""
+        self.work(number)
+        return self._assertions[number % self.count]
+
     def _open(self, number):
         claim, recipe, assertion, integers, rgb = parts_of(self.file(number))
+        self._assertions[number] = assertion
         return Bench(
             secret=derive_work(self.victim, claim.nonce),
             author_secrets=(derive_author(self.victim),),
@@ -247,6 +254,14 @@ def signed_by(work, *, possession=None, authors=None, **changes):
     honest = work.assertion
     given = {"possession": possession, "authors": authors, **changes}
     return replace(honest, **{name: value for name, value in given.items() if value is not None})
+
+
+def signed_as_logged(work, log):
+    """The signed file of a work with its receipt of ``log``, and with the signatures that were logged there."""
+    found = log.find(claim_id(work.claim))
+    entry = parse_entry(found.entry)
+    assertion = signed_by(work, possession=entry.possession, authors=entry.authors, receipt=log.receipt(found.index))
+    return work.sign(assertion=assertion)
 
 
 @contextlib.contextmanager

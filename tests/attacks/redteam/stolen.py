@@ -19,6 +19,7 @@ from provenance.history import read_history
 from provenance.latent import dequantise, quantise
 from provenance.offer import accept_offer, make_offer
 from provenance.policy import LogTrust
+from tests.attacks.redteam.lab import signed_as_logged
 from tests.attacks.redteam.threat import Outcome, Threat, chance
 from tests.support.entrylog import EntryLog
 
@@ -57,9 +58,7 @@ def revoke(lab, log, from_index=None):
 
 def judge(lab, work, log, dice, *, ask=True):
     policy = replace(lab.policy, logs=(LogTrust(log.signer.verifier_key, independent=False),))
-    found = log.find(claim_id(work.claim))
-    receipt = None if found is None else log.receipt(found.index)
-    return lab.judge(work.with_(receipt=receipt).sign(), pooled=True, ledger=log if ask else None, policy=policy)
+    return lab.judge(signed_as_logged(work, log), pooled=True, ledger=log if ask else None, policy=policy)
 
 
 # --- after the revocation ----------------------------------------------------------------------------------------------
