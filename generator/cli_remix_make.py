@@ -67,6 +67,7 @@ def make(
         installed = open_model(asked.model, revision=asked.revision, trust_remote_code=asked.trust_remote_code)
         opened = [] if asked.encode else _open_works(files, now, [ledger, *logs], asked)
         _check_models(opened, installed)
+        _check_bounds(opened)
         _respect_terms(opened, commit(derive_author(secrets.master)), asked)
         chosen = Sampling.read(installed, asked.scheduler, asked.loras, asked.inversions, offload=asked.offload)
         studio = _studio(asked, secrets.master, credentials, installed, chosen, ledger, now)
@@ -129,6 +130,15 @@ def _check_models(opened: Sequence[Opened], installed: InstalledModel) -> None:
                 f"{each.carried.title} was made by {recipe.model.name!r} ({recipe.model.digest.hex()[:16]}...), whose "
                 f"latents mean nothing to {installed.identity.name!r}; name its own model with --model"
             )
+
+
+def _check_bounds(opened: Sequence[Opened]) -> None:
+    """Before a model is loaded."""
+    from generator.remix.bounds import why_too_large
+
+    reason = why_too_large(opened) if opened else None
+    if reason is not None:
+        raise UsageError(reason)
 
 
 def _respect_terms(opened: Sequence[Opened], own: bytes, asked: Asked) -> None:

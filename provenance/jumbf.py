@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-__all__ = ["MAX_MANIFESTS", "count_manifests", "part_of_store", "signing_certificate", "signing_certificates"]
+__all__ = [
+    "MAX_MANIFESTS",
+    "count_manifests",
+    "manifest_sizes",
+    "part_of_store",
+    "signing_certificate",
+    "signing_certificates",
+]
 
 MAX_MANIFESTS = 320
 """Most manifests in one store: a lineage has at most 256 works, each with one. Readers go down by recursion."""
@@ -79,6 +86,15 @@ def signing_certificates(store: bytes) -> dict[str, bytes]:
 def count_manifests(data: bytes) -> int:
     """How many manifests there are in a store, or in a file of any format, at most: by the marks of their boxes."""
     return sum(data.count(kind + _C2PA_TYPE) for kind in _MANIFEST_TYPES)
+
+
+def manifest_sizes(store: bytes) -> dict[str, int]:
+    """Bytes of every manifest of a store, by label.
+
+    Raises:
+        EncodingError: the store's boxes cannot be read.
+    """
+    return {_label(body): len(body) + 8 for kind, body in _boxes(_payload(store)) if kind == b"jumb"}
 
 
 def part_of_store(store: bytes, labels: Sequence[str]) -> bytes:

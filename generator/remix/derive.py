@@ -9,16 +9,17 @@ from generator.create import Picture, begin_all, sign_and_write
 from generator.jobs import find_begun
 from generator.journal import finish
 from generator.models import check_unchanged
+from generator.remix.bounds import why_too_large
 from generator.remix.sources import why_not_model, why_not_sources
 from provenance.commitment import commit, seed
 from provenance.derivation import derive_author, derive_prompt_key, derive_work
 from provenance.encoding import canonical
-from provenance.errors import EncodingError, EnvironmentFault, UsageError
+from provenance.errors import EncodingError, EnvironmentFault, LimitError, UsageError
 from provenance.files import check_writable
 from provenance.latent import dequantise, quantise
 from provenance.manifest_parents import Remix
 from provenance.operation import check_operation, operation_to_json
-from provenance.recipe import Recipe, open_sealed
+from provenance.recipe import Recipe, format_recipe, open_sealed
 from provenance.thumbnail import thumbnail
 
 if TYPE_CHECKING:
@@ -92,14 +93,14 @@ def check_derivation(work: Derivation, studio: Studio) -> None:
     recipe = draft(work.job, studio, work.opened, work.operation)
     materials = tuple(each.material for each in work.opened)
     reason = why_not_model(work.operation, studio.model, recipe.scheduler)
-    reason = reason or why_not_sources(recipe, work.operation, materials)
+    reason = reason or why_not_sources(recipe, work.operation, materials) or why_too_large(work.opened)
     if reason is not None:
         raise UsageError(reason)
     try:
         check_operation(work.operation, shape=recipe.shape, steps=recipe.steps, parents=recipe.parents)
-        operation_to_json(work.operation)
-    except EncodingError as error:
-        raise UsageError(str(error)) from error
+        format_recipe(recipe)
+    except (EncodingError, LimitError) as error:
+        raise UsageError(f"this remix cannot be recorded: {error}") from error
 
 
 def derive(

@@ -7,7 +7,7 @@ be made again from its seed. Only an outside picture needs an encoder, and then 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,7 @@ from provenance.recipe import Prompt
 from provenance.report import Verdict
 from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail
-from provenance.verify import Depth, Request, verify
+from provenance.verify import Depth, Request, verify_lineage
 from provenance.work import Work, format_bundle, work_of_ledger
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.lineage import Lineage
     from provenance.ports import Ledger, Regenerator
 
 __all__ = ["Opened", "open_outside", "open_work", "read_outside"]
@@ -57,6 +58,7 @@ class Opened:
         claim: None for an outside picture.
         outside: the stored form of an outside picture's latent, else None.
         size: width and height of the picture in pixels.
+        lineage: of a work that came as a file, its ancestors.
     """
 
     source: Source
@@ -65,6 +67,7 @@ class Opened:
     claim: Claim | None
     outside: bytes | None
     size: tuple[int, int]
+    lineage: Lineage | None = None
 
 
 def open_work(
@@ -87,12 +90,13 @@ def open_work(
         work = work_of_file(data, path.name)
     except UnprovedError:
         return _by_pixels(data, path, ledgers)
-    report = verify(data, Request(policy=Policy(), now=now, depth=Depth.QUICK))
+    report, lineage = verify_lineage(data, Request(policy=Policy(), now=now, depth=Depth.QUICK))
     if work.faults or report.verdict is Verdict.INVALID:
         raise InvalidError(f"{path} does not verify, so nothing is made of it: {(*work.faults, report.reason)[0]}")
     if work.integers is not None:
         shown = thumbnail(read_picture(data).rgb)
-        return _opened(work, Parent(path.name, media_type_of(data) or "", file=data, thumbnail=shown))
+        carried = Parent(path.name, media_type_of(data) or "", file=data, thumbnail=shown)
+        return replace(_opened(work, carried), lineage=lineage)
     for ledger in ledgers:
         found = work_of_ledger(work.identifier, ledger)
         if found is not None and found[0].integers is not None:

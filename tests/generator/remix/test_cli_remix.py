@@ -200,6 +200,40 @@ class Log:
     submit = receipt = follow_ups = close = verifier_key = verifier_keys = None
 
 
+def test_a_latent_comes_from_the_database_of_a_service(shop, room, capsys):
+    """--from-ledger with a file: what owners gave to a service over this database."""
+    from ledger.local import open_ledger
+    from provenance.errors import LedgerFault
+
+    claim, recipe, assertion, integers, _ = parts_of((shop / "a.png").read_bytes())
+    bare, out, place = stripped(shop / "a.png", room / "bare.png"), room / "x.png", str(room / "other.db")
+    log = open_ledger(place, create=True)
+    log.submit(format_entry(Entry(claim, assertion.possession, assertion.authors)))
+    assert "--from-ledger" in refused(capsys, "remix", bare, "a forest", "-o", out, "--from-ledger", place)
+    for digest, kind, data in (
+        (claim.recipe, "recipe", format_recipe(recipe)),
+        (claim.latent.digest, "latent", encode_latent(integers)),
+    ):
+        log.log.put_blob(claim_id(claim), digest, 1, kind, data)
+        with pytest.raises(LedgerFault, match="more than"):
+            log.get_blob(digest, limit=len(data) - 1)
+        assert log.get_blob(digest, limit=len(data)) == data
+    log.close()
+    assert call("remix", bare, "a forest", "-o", out, "--from-ledger", place) == 0
+    child, *_ = parts_of(out.read_bytes())
+    assert child.parents == (claim_id(claim),)
+
+
+def test_a_child_that_nobody_would_read_is_refused_before_a_model_is_loaded(shop, room, monkeypatch, capsys):
+    monkeypatch.setattr("generator.remix.bounds.MAX_WORKS", 1)
+    out = room / "x.png"
+    capsys.readouterr()
+    assert call("remix", shop / "a.png", "a forest", "-o", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the lineage has 2 works, and no more than 1 are verified; start from earlier works" in line
+    assert not out.exists()
+
+
 def test_a_stripped_picture_is_found_in_a_log_by_its_pixels(shop, room):
     bare = stripped(shop / "a.png", room / "bare.png")
     _, _, _, integers, _ = parts_of((shop / "a.png").read_bytes())
