@@ -9,7 +9,7 @@ from provenance.entry import check_any, parse_any
 from provenance.errors import InvalidError, UnsupportedVersionError
 from provenance.followup import FollowUp, format_follow_up, sign_key_revocation
 from provenance.followup_body import Attestation, KeyRevocation
-from provenance.ports import Ledger
+from provenance.ports import BlobSource, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Library", "attestation_in", "attested_at", "claims_after", "key_revoked_at", "origin_of", "revoke_key"]
 
 
-class Library(Ledger, Protocol):
+class Library(Ledger, BlobSource, Protocol):
     """A log whose service also keeps what authors publish beside it."""
-
-    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
-        """The recipe or latent of this digest, unchecked; None when it is not published."""
 
 
 def origin_of(ledger: Ledger) -> str:

@@ -128,6 +128,17 @@ class LocalLedger:
         """Entries about a claim, or revocations of a key, in log order, beyond ``after``; at most MAX_RESULTS."""
         return self._log.follow_ups(subject, kind=kind, notary=notary, after=after)
 
+    def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
+        """The recipe or latent of this digest that a service over this database was given; None where there is none.
+
+        Raises:
+            LedgerFault: it has more than ``limit`` bytes.
+        """
+        data = self._log.get_blob(digest)
+        if data is not None and len(data) > limit:
+            raise LedgerFault(f"{self.location}: the blob {digest.hex()} has more than {limit} bytes")
+        return data
+
     def stamp(self, authorities: Sequence[str], *, timeout: float = 10.0) -> list[str]:
         """Have the newest checkpoint timestamped by each of these URLs, so that later receipts carry the tokens.
 

@@ -137,7 +137,9 @@ class Ledger(Protocol):
 
 @runtime_checkable
 class BlobSource(Protocol):
-    """A ledger that also keeps recipes and stored latents which their owners let everybody read."""
+    """A ledger that also keeps recipes and stored latents which their owners let everybody read: a service does, and
+    the database of one.
+    """
 
     def get_blob(self, digest: bytes, *, limit: int) -> bytes | None:
         """The recipe or stored latent of this digest, not checked; None where none is published.
