@@ -13,6 +13,7 @@ import numpy as np
 
 from provenance.correlation import REQUIRED_BITS, threshold
 from tests.attacks.redteam.grinding_pictures import MOST, expected_best, grind, key_of
+from tests.attacks.redteam.injection_figures import save
 from tests.attacks.redteam.lab import Lab
 from tests.attacks.redteam.painter import calibration, painted
 
@@ -67,7 +68,7 @@ def draw(result, path):
     )
     axis.legend(fontsize=8, loc="lower right")
     figure.tight_layout()
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save(figure, path, 110)
 
 
 def main(arguments=None):
