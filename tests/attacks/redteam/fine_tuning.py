@@ -3,7 +3,7 @@
 What stops it: another model has another digest. Under the known model's name the recipe makes another picture (step 9),
 or is refused since its components are not the model's; under its own it is in no policy, and a work by it is never
 *authentic*: whoever has the thief's model and names it with ``--model`` reads *consistent* at most, and that no
-calibration is known. A LoRA is an adapter of the recipe; see prompt_optimisation.
+calibration is known. A LoRA is an adapter: the recipe says so, and nothing runs one with the house model.
 """
 
 import json
@@ -18,6 +18,7 @@ from generator.regenerate import open_regenerator
 from provenance.correlation import cosine, whitened_cosine
 from provenance.latent import cell_distance
 from provenance.noise import gaussian
+from provenance.setup import Adapter, Setup
 from tests.attacks.redteam.lab import attempt as judged
 from tests.attacks.redteam.memory import Pooled
 from tests.attacks.redteam.painter import calibration, latent_of, painted, psnr, stolen, with_latent
@@ -25,6 +26,8 @@ from tests.attacks.redteam.threat import Outcome, Threat
 
 STEPS, BATCH, RATE = 60, 4, 2e-4
 GUIDANCE = "1"
+_LORA = Setup("HousePipeline", adapters=(Adapter("lora", "fitted", bytes(32)),))
+"""A recipe that says it: the house model takes none, and any other work with one is *consistent* at most."""
 
 
 def train(pipeline, unet, work, noise, *, steps=STEPS):
@@ -84,6 +87,9 @@ def attempt(lab, i, steps=STEPS):
             "unknown": judged(lambda: lab.verify(fitted.sign(), pooled=True)),
             "named": judged(lambda: lab.verify(fitted.sign(), regenerator=his)),
             "as_known": judged(lambda: lab.verify(fitted.with_(recipe=cheat.recipe).sign(), pooled=True)),
+            "lora": judged(
+                lambda: lab.verify(fitted.with_(recipe=replace(cheat.recipe, setup=_LORA)).sign(), pooled=True)
+            ),
             "renamed": judged(
                 lambda: lab.verify(
                     fitted.with_(recipe=replace(mine, model=replace(model, digest=lab.model))).sign(), pooled=True
@@ -93,7 +99,7 @@ def attempt(lab, i, steps=STEPS):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     good = [name for name, each in found.items() if each.verdict == "authentic"]
-    good += [name for name in ("unknown", "as_known", "renamed") if found[name].verdict == "consistent"]
+    good += [name for name in ("unknown", "as_known", "lora", "renamed") if found[name].verdict == "consistent"]
     figures |= {f"consistent_{name}": float(each.verdict == "consistent") for name, each in found.items()}
     verdict = (
         found[good[0]].verdict
@@ -117,7 +123,7 @@ THREAT = Threat(
     title="Fine-tune a model until the thief's noise gives the victim's picture",
     knowledge="the published file, the model's weights",
     budget=f"{STEPS} steps of AdamW on the whole denoiser",
-    method="claimed under the thief's model, with and without the verifier having it; under the known model; under the known digest",
+    method="claimed under the thief's model, with and without the verifier having it; under the known model, with and without a LoRA; under the known digest",
     kind="optimised",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
