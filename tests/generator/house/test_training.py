@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -122,7 +123,14 @@ def test_annealing_leaves_the_long_training_alone(world):
 def test_a_termination_signal_leaves_a_checkpoint(world, tmp_path):
     for name in ("statistics.pt", "autoencoder-final.pt"):
         (tmp_path / name).write_bytes((world[0] / name).read_bytes())
-    threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    def terminate_once_it_runs():
+        log = tmp_path / "denoiser.jsonl"
+        while not (log.exists() and "loss" in log.read_text()):
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate_once_it_runs, daemon=True).start()
     denoise(world, tmp_path, minutes=5.0)
     assert load_checkpoint(tmp_path / "denoiser.pt")["step"] > 0
     assert events(tmp_path / "denoiser.jsonl")[-1]["event"] == "stop"
