@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger.models import prefix
+from ledger.models import key_of, prefix
 from provenance.entry import check_any, check_beside, check_place, needs_owner, parse_any
 from provenance.errors import ConflictError, LimitError
 from provenance.merkle import leaf_hash
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from provenance.entry import AnyEntry
 
-__all__ = ["LEAF_COLUMNS", "MAX_CHAINED", "Prepared", "check_in_log", "key_prefixes", "leaf_row", "prepare"]
+__all__ = ["LEAF_COLUMNS", "MAX_CHAINED", "Prepared", "check_in_log", "entry_keys", "leaf_row", "prepare"]
 
 LEAF_COLUMNS = (
     "leaf_index",
@@ -99,9 +99,13 @@ def leaf_row(index: int, prepared: Prepared) -> tuple[object, ...]:
     return (index, entry.kind, entry.id, prepared.leaf_hash, *looked_up, entry.slot, entry.data)
 
 
-def key_prefixes(entry: AnyEntry) -> list[int]:
-    """What the keys of an entry are looked up by; two keys with one prefix are one row."""
-    return sorted({prefix(key) for key in entry.keys})
+def entry_keys(entry: AnyEntry) -> list[int]:
+    """What an entry is looked up by in ``keys``: its keys, and what a claim names; two of one value are one row."""
+    found, claim = {prefix(key) for key in entry.keys}, entry.claim
+    if claim is not None:
+        named = (("commitment", claim.Y), ("pixels", claim.pixels), ("latent", claim.latent.digest))
+        found.update(key_of(what, digest) for what, digest in named)
+    return sorted(found)
 
 
 def _refusal(entry: AnyEntry, taken: int) -> str:

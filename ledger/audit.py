@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from ledger.admission import LEAF_COLUMNS, check_in_log, key_prefixes, leaf_row, prepare
+from ledger.admission import LEAF_COLUMNS, check_in_log, entry_keys, leaf_row, prepare
 from ledger.database import reading
 from ledger.edge import Edge
+from ledger.keyindex import count_keys, stored_keys
 from ledger.lookup import find_entry
-from ledger.models import Cosignature, Key, Leaf, Stamp, TileRow
+from ledger.models import Cosignature, Leaf, Stamp, TileRow
 from ledger.sequencer import current_state
 from ledger.storeaudit import StoreAudit
 from ledger.tree import StoredTree, TileCache
@@ -72,7 +73,7 @@ def _check_leaves(
     count = connection.execute(select(func.count()).select_from(Leaf)).scalar_one()
     if count != head.size:
         found.append(f"{count} entries are stored, the checkpoint says {head.size}")
-    tiles = 0
+    tiles, keys = 0, list[int | None]()
     for start in range(0, head.size, FULL_WIDTH):
         end = min(start + FULL_WIDTH, head.size)
         rows = connection.execute(
@@ -83,7 +84,7 @@ def _check_leaves(
             missing = sorted(set(range(start, end)) - set(indices))
             return [*found, f"entry {missing[0]} is missing"]
         prepared = [_check_leaf(connection, row, head.origin, found) for row in rows]
-        _check_keys(connection, start, end, prepared, found)
+        keys.append(_check_keys(connection, start, prepared, found))
         edge, full = edge.extended([leaf_hash(row.entry) for row in rows])
         tiles += len(full)
         found += [line for tile in full for line in _check_tile(connection, tile)]
@@ -95,6 +96,8 @@ def _check_leaves(
         found.append("the entries do not give the root that the checkpoint signs")
     if connection.execute(select(func.count()).select_from(TileRow)).scalar_one() != tiles:
         found.append("the stored tree is not the tree of the entries: it has other tiles")
+    if None not in keys and count_keys(connection) != sum(filter(None, keys)):
+        found.append("there are other keys, by which entries are looked up, than those of the entries")
     return found + (shown.finish() if shown else [])
 
 
@@ -129,15 +132,20 @@ def _before(connection: Connection, identifier: bytes, index: int) -> AnyEntry |
 
 
 def _check_keys(
-    connection: Connection, start: int, end: int, prepared: Sequence[Prepared | None], found: list[str]
-) -> None:
-    stored: dict[int, list[int]] = {}
-    statement = select(Key.leaf_index, Key.key).where(Key.leaf_index >= start, Key.leaf_index < end)
-    for index, key in connection.execute(statement):
-        stored.setdefault(index, []).append(key)
-    for index, item in enumerate(prepared, start):
-        if item is not None and sorted(stored.get(index, [])) != key_prefixes(item.entry):
-            found.append(f"entry {index}: the keys that it is looked up by do not follow from the entry")
+    connection: Connection, start: int, prepared: Sequence[Prepared | None], found: list[str]
+) -> int | None:
+    """How many rows the entries from ``start`` on have in the tables of keys; None where one is unreadable."""
+    wanted = {
+        index: [(key, index) for key in entry_keys(item.entry)] for index, item in enumerate(prepared, start) if item
+    }
+    pairs = [pair for keys in wanted.values() for pair in keys]
+    missing = set(pairs) - stored_keys(connection, pairs)
+    found += [
+        f"entry {index}: the keys that it is looked up by do not follow from the entry"
+        for index, keys in wanted.items()
+        if not missing.isdisjoint(keys)
+    ]
+    return len(pairs) if len(wanted) == len(prepared) else None
 
 
 def _check_tile(connection: Connection, tile: FullTile) -> list[str]:

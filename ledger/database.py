@@ -37,7 +37,7 @@ __all__ = [
     "writing",
 ]
 
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 """The newest migration that this program knows."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

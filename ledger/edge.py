@@ -6,16 +6,16 @@ changed; :meth:`Edge.extended` makes the next one, so that a transaction that fa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from ledger.models import Leaf, TileRow
-from provenance.errors import LedgerFault
+from provenance.errors import EncodingError, LedgerFault
 from provenance.merkle import HASH_SIZE, node_hash, tree_root
-from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, subtrees, tile_nodes
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, subtrees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from provenance.tiles import Tile
+
+    Subtrees = list[list[bytes]]
 
 __all__ = ["INNER_HEIGHT", "TILE_COLUMNS", "Edge", "FullTile", "read_edge"]
 
@@ -54,11 +56,19 @@ class Edge:
 
     size: int = 0
     rows: tuple[tuple[bytes, ...], ...] = ()
+    _inner: dict[int, Subtrees] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def root(self) -> bytes:
         """Root of the tree."""
-        return tree_root(tile_nodes(lambda tile: self.rows[tile.level or 0], self.size), self.size)
+        return tree_root(self._node, self.size)
+
+    def subtrees(self, level: int) -> Subtrees:
+        """What :func:`provenance.tiles.subtrees` gives for the partial tile of a level; worked out once."""
+        found = self._inner.get(level)
+        if found is None:
+            found = self._inner[level] = subtrees(self.rows[level])
+        return found
 
     def extended(self, leaves: Sequence[bytes]) -> tuple[Edge, list[FullTile]]:
         """The edge after these leaf hashes, and the tiles that they filled, lower levels first."""
@@ -79,12 +89,21 @@ class Edge:
                 position += 1
             rows.append(tuple(row))
             level += 1
-        return Edge(self.size + len(leaves), tuple(rows)), full
+        same = {n: known for n, known in self._inner.items() if rows[n] == self.rows[n]}
+        return Edge(self.size + len(leaves), tuple(rows), same), full
 
     def covers(self, tile: Tile) -> bool:
         """Whether this is (a part of) the edge's own partial tile."""
         level = tile.level or 0
         return level < len(self.rows) and tile.index == (self.size >> TILE_HEIGHT * level) // FULL_WIDTH
+
+    def _node(self, level: int, position: int) -> bytes:
+        """A complete subtree that the root is made of: all of them stand in partial tiles."""
+        tile_level, height = divmod(level, TILE_HEIGHT)
+        try:
+            return self.subtrees(tile_level)[height][((position << height) % FULL_WIDTH) >> height]
+        except IndexError:
+            raise EncodingError(f"tree: too few hashes at tile level {tile_level} for {self.size} leaves") from None
 
 
 def read_edge(connection: Connection, size: int) -> Edge:

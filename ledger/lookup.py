@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, text
 
 from ledger.database import stored_data
-from ledger.models import Key, Leaf, prefix
+from ledger.keyindex import leaves_with
+from ledger.models import Leaf, key_of, prefix
 from provenance.entry import ATTESTATION, attestation_slot, parse_any
 from provenance.errors import LedgerFault
 from provenance.merkle import leaf_hash
 from provenance.ports import LoggedEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sqlalchemy import Connection, Row, Select
-    from sqlalchemy.orm import InstrumentedAttribute
 
     from provenance.entry import AnyEntry
     from provenance.ports import About
@@ -101,14 +101,6 @@ def search_claims(
     limit: int,
 ) -> list[FoundEntry]:
     """Claims that match every given criterion, in log order, from beyond ``after``; at most ``limit``."""
-    statement = _rows().where(Leaf.kind == "claim")
-    for column, wanted in ((Leaf.commitment, commitment), (Leaf.pixels, pixels), (Leaf.latent, latent)):
-        if wanted is not None:
-            statement = statement.where(column == prefix(wanted))
-    place = Leaf.leaf_index
-    if author is not None:  # in the order of the keys' own index, so that a page costs the same for every author
-        statement = statement.join(Key, Key.leaf_index == Leaf.leaf_index).where(Key.key == prefix(author))
-        place = Key.leaf_index
 
     def matches(entry: AnyEntry) -> bool:
         claim = entry.claim
@@ -121,8 +113,15 @@ def search_claims(
             )
         )
 
-    exact = any(wanted is not None for wanted in (commitment, pixels, latent, author))
-    return _collect(connection, statement, matches if exact else None, after, limit, place)
+    named = {"commitment": commitment, "pixels": pixels, "latent": latent}
+    wanted = {what: digest for what, digest in named.items() if digest is not None}
+    keys = [key_of(what, digest) for what, digest in wanted.items()]
+    keys += [] if author is None else [prefix(author)]
+    statement = _rows().where(Leaf.kind == "claim")
+    for what, digest in wanted.items():
+        statement = statement.where(getattr(Leaf, what) == prefix(digest))
+    page = _Page(connection, statement, keys[0] if keys else None)
+    return _collect(page, matches if keys else None, after, limit)
 
 
 def follow_ups_of(
@@ -145,7 +144,7 @@ def follow_ups_of(
         statement = statement.where(_NO_ATTESTATION)
     elif kind == ATTESTATION:
         statement = statement.where(Leaf.kind == ATTESTATION)
-    return _collect(connection, statement, lambda entry: entry.subject == subject, after, limit)
+    return _collect(_Page(connection, statement), lambda entry: entry.subject == subject, after, limit)
 
 
 def count_chained(connection: Connection, subject: bytes, *, most: int) -> int:
@@ -164,36 +163,41 @@ def _checked(row: Row[int, bytes, bytes, str, bytes]) -> FoundEntry:
     return FoundEntry(row.leaf_index, row.entry, row.kind, row.entry_id)
 
 
+class _Page:
+    """What a statement finds, in log order; with ``key`` among the leaves that have it."""
+
+    def __init__(
+        self, connection: Connection, statement: Select[int, bytes, bytes, str, bytes], key: int | None = None
+    ) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._key = key
+
+    def read(self, after: int, count: int) -> tuple[list[FoundEntry], int | None]:
+        """The next entries beyond ``after``, up to ``count``, and the index to go on from; None at the end."""
+        statement = self._statement.order_by(Leaf.leaf_index).limit(count)
+        last: int | None = None
+        if self._key is None:
+            statement = statement.where(Leaf.leaf_index > after)
+        else:
+            places = leaves_with(self._connection, self._key, after=after, most=_PAGE)
+            if not places:
+                return [], None
+            last = places[-1] if len(places) == _PAGE else None
+            statement = statement.where(Leaf.leaf_index.in_(places))
+        rows = self._connection.execute(statement).all()
+        last = rows[-1].leaf_index if len(rows) == count else last
+        return [_checked(row) for row in rows], last
+
+
 def _collect(
-    connection: Connection,
-    statement: Select[int, bytes, bytes, str, bytes],
-    matches: Callable[[AnyEntry], bool] | None,
-    after: int,
-    limit: int,
-    place: InstrumentedAttribute[int] = Leaf.leaf_index,
+    page: _Page, matches: Callable[[AnyEntry], bool] | None, after: int | None, limit: int
 ) -> list[FoundEntry]:
+    """Entries that match, a page at a time: an entry may have 64 KB."""
     found: list[FoundEntry] = []
-    for item in _pages(connection, statement, place, after, min(limit, MAX_RESULTS)):
+    most = min(limit, MAX_RESULTS)
+    while after is not None and len(found) < most:
+        items, after = page.read(after, min(_PAGE, most))
         with stored_data():
-            if matches is None or matches(parse_any(item.entry)):
-                found.append(item)
-        if len(found) >= min(limit, MAX_RESULTS):
-            break
-    return found
-
-
-def _pages(
-    connection: Connection,
-    statement: Select[int, bytes, bytes, str, bytes],
-    place: InstrumentedAttribute[int],
-    after: int,
-    limit: int,
-) -> Iterator[FoundEntry]:
-    """What a statement finds, in log order, a page at a time: an entry may have 64 KB."""
-    page = min(_PAGE, limit)
-    while page > 0:
-        rows = connection.execute(statement.where(place > after).order_by(place).limit(page)).all()
-        yield from map(_checked, rows)
-        if len(rows) < page:
-            return
-        after = rows[-1].leaf_index
+            found += [item for item in items if matches is None or matches(parse_any(item.entry))]
+    return found[:most]

@@ -3,7 +3,8 @@
 ============  ======================================================================================================
 head          one row: how many leaves there are, their root, and the signed checkpoint that says so
 leaves        the entries by index, with their leaf hash and what they are looked up by
-keys          which author, owner and notary keys stand in which leaf
+keys          what stands in which leaf: author, owner and notary keys; of claims Y, pixels, latent
+recent_keys   the same of the newest leaves, and ``new_keys`` of the very newest (:mod:`ledger.keyindex`)
 tiles         the full hash tiles (``provenance.tiles``), which never change
 published     one row: the newest checkpoint that the tile store shows
 stamps        RFC 3161 tokens over checkpoints
@@ -15,7 +16,8 @@ api_keys      SHA-256 of the keys that an operator gave out
 Digests are looked up by eight bytes of their SHA-256 as a signed integer: such an index stays small, and what it finds
 is compared with the entry itself. The first eight bytes of a digest itself would not do: who claims pixels or a latent
 may write what he likes there, and thousands of claims that differ only behind them would be read for one answer.
-Only ``entry_id`` and ``slot`` are whole, since the database keeps them unique.
+Only ``entry_id`` and ``slot`` are whole, since the database keeps them unique. What a claim names is looked up in
+``keys``, where a Y, pixels and a latent of the same bytes differ (:func:`key_of`); its columns tell the same once more.
 
 Of the log itself only the head row is ever updated, from one size to a larger one, and nothing is deleted.
 """
@@ -43,9 +45,12 @@ __all__ = [
     "Head",
     "Key",
     "Leaf",
+    "NewKey",
     "PublishedRow",
+    "RecentKey",
     "Stamp",
     "TileRow",
+    "key_of",
     "prefix",
 ]
 
@@ -53,6 +58,11 @@ __all__ = [
 def prefix(digest: bytes) -> int:
     """First eight bytes of a digest's SHA-256 as a signed 64-bit integer: what it is looked up by."""
     return int.from_bytes(hashlib.sha256(digest).digest()[:8], "big", signed=True)
+
+
+def key_of(what: str, digest: bytes) -> int:
+    """What a claim's ``commitment``, ``pixels`` or ``latent`` is looked up by in ``keys``."""
+    return prefix(digest) ^ prefix(what.encode())
 
 
 class Blob(TypeDecorator[bytes]):
@@ -136,9 +146,6 @@ class Leaf(Base):
 
     __tablename__ = "leaves"
     __table_args__ = (
-        _index("commitment", "leaf_index"),
-        _index("pixels", "leaf_index"),
-        _index("latent", "leaf_index"),
         _index("subject", "leaf_index"),
         _CHAINED,
         _index("slot", unique=True),
@@ -156,14 +163,29 @@ class Leaf(Base):
     entry: Mapped[bytes] = mapped_column(Blob)
 
 
-class Key(Base):
-    """A key of a leaf, by its prefix."""
-
-    __tablename__ = "keys"
+class _KeyColumns:
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     key: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
     leaf_index: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=False)
+
+
+class Key(_KeyColumns, Base):
+    """What a leaf is looked up by: the prefix of a key, or :func:`key_of` what a claim names."""
+
+    __tablename__ = "keys"
+
+
+class RecentKey(_KeyColumns, Base):
+    """Those that were not moved into ``keys`` yet."""
+
+    __tablename__ = "recent_keys"
+
+
+class NewKey(_KeyColumns, Base):
+    """Those that were not moved into ``recent_keys`` yet."""
+
+    __tablename__ = "new_keys"
 
 
 class TileRow(Base):

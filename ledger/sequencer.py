@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, CursorResult, insert, select, update
 
-from ledger.admission import LEAF_COLUMNS, MAX_CHAINED, check_in_log, key_prefixes, leaf_row
+from ledger.admission import LEAF_COLUMNS, MAX_CHAINED, check_in_log, entry_keys, leaf_row
 from ledger.database import insert_rows, stored_data
 from ledger.edge import TILE_COLUMNS, Edge, FullTile, read_edge
+from ledger.keyindex import add_keys
 from ledger.lookup import count_chained
 from ledger.models import Base, Head, Leaf
 from ledger.newest import ForkFault
@@ -235,8 +236,8 @@ def check_stored_leaf(index: int, entry: object, stored: object) -> None:
 
 def _insert(connection: Connection, new: Sequence[tuple[int, Prepared]], full: Sequence[FullTile]) -> None:
     insert_rows(connection, _TABLES["leaves"], LEAF_COLUMNS, [leaf_row(index, item) for index, item in new])
-    keys = [(key, index) for index, item in new for key in key_prefixes(item.entry)]
-    insert_rows(connection, _TABLES["keys"], ("key", "leaf_index"), keys)
+    keys = [(key, index) for index, item in new for key in entry_keys(item.entry)]
+    add_keys(connection, keys, new[0][0], new[-1][0] + 1)
     insert_rows(connection, _TABLES["tiles"], TILE_COLUMNS, [tile.row() for tile in full])
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["StoredTile", "StoredTree", "TileCache"]
 
 _GROUP = 1 << INNER_HEIGHT
+_HELD = 32
 _SIZE = merkle.HASH_SIZE
 _READ = text("SELECT root, middle, hashes FROM tiles WHERE level = :level AND position = :position")
 
@@ -89,8 +90,8 @@ class StoredTile:
 class _EdgeTile:
     """The partial tile at the right edge of a level."""
 
-    def __init__(self, hashes: tuple[bytes, ...]) -> None:
-        self._rows = subtrees(hashes)
+    def __init__(self, rows: list[list[bytes]]) -> None:
+        self._rows = rows
 
     def node(self, height: int, offset: int) -> bytes:
         return self._rows[height][offset]
@@ -130,7 +131,7 @@ class StoredTree:
         self._connection = connection
         self._edge = edge
         self._cache = cache
-        self._partial: dict[int, _EdgeTile] = {}
+        self._held: dict[tuple[int, int], _Nodes] = {}
 
     def node(self, level: int, position: int) -> bytes:
         """The hash of one complete subtree.
@@ -139,9 +140,10 @@ class StoredTree:
             LedgerFault: it is missing, or is no hash.
         """
         tile_level, height = divmod(level, TILE_HEIGHT)
-        first = position << height
+        index, first = divmod(position << height, FULL_WIDTH)
+        tile = self._held.get((tile_level, index)) or self._hold(tile_level, index)
         try:
-            return self._tile(tile_level, first // FULL_WIDTH).node(height, (first % FULL_WIDTH) >> height)
+            return tile.node(height, first >> height)
         except IndexError:
             raise LedgerFault(
                 f"ledger: the tree has no node {position} at level {level}; the database is damaged"
@@ -179,10 +181,15 @@ class StoredTree:
 
     def _tile(self, level: int, index: int) -> _Nodes:
         if self._edge.covers(Tile(level, index)):
-            if level not in self._partial:
-                self._partial[level] = _EdgeTile(self._edge.rows[level])
-            return self._partial[level]
+            return _EdgeTile(self._edge.subtrees(level))
         return self._cache.get(level, index) or self._read(level, index)
+
+    def _hold(self, level: int, index: int) -> _Nodes:
+        """A tile, which is at hand from now on: a proof asks each of its few tiles up to eight times."""
+        if len(self._held) == _HELD:
+            self._held.clear()
+        found = self._held[level, index] = self._tile(level, index)
+        return found
 
     def _read(self, level: int, index: int) -> StoredTile:
         row = self._connection.execute(_READ, {"level": level, "position": index}).one_or_none()

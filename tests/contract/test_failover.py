@@ -23,7 +23,8 @@ def fall_back(log, head, published):
     """What a failover to a replica does that lacks the newest transactions."""
     with writing(log.engine) as connection:
         connection.execute(text("DELETE FROM leaves WHERE leaf_index >= :size"), {"size": head.size})
-        connection.execute(text("DELETE FROM keys WHERE leaf_index >= :size"), {"size": head.size})
+        for table in ("keys", "recent_keys", "new_keys"):
+            connection.execute(text(f"DELETE FROM {table} WHERE leaf_index >= :size"), {"size": head.size})
         for table, row in (("head", head), ("published", published)):
             statement = text(f"UPDATE {table} SET size = :size, root = :root, note = :note")
             connection.execute(statement, row._asdict())

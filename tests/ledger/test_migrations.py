@@ -6,9 +6,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, insert, inspect
+from sqlalchemy import CheckConstraint, insert, inspect, text
 
-from ledger import audit, database, keys
+from ledger import audit, database, keyindex, keys
 from ledger.local import LocalLedger, open_ledger
 from ledger.log import open_log, prepare
 from ledger.models import Base
@@ -112,7 +112,7 @@ def test_what_was_published_goes_down_and_up_again(tmp_path):
     log.submit_batch([prepare(entry) for entry in ENTRIES[:3]])
     log.publish()
     before = dump(log.engine)["published"]
-    for revision in ("0003", "0004"):
+    for revision in ("0003", database.HEAD_REVISION):
         with database.writing(log.engine) as connection:
             database.migrate(connection, revision)
     [row] = dump(log.engine)["published"]
@@ -134,8 +134,33 @@ def test_what_an_upgrade_makes_is_what_the_program_would_have_written(tmp_path, 
     ledger.submit_batch(ENTRIES)
     old, new = dump(engine), dump(ledger.engine)
     ledger.close()
-    for table in ("leaves", "keys", "tiles"):
+    for table in ("leaves", "tiles"):
         assert old[table] == new[table]
+    assert old["new_keys"] == old["recent_keys"] == []
+    assert sorted(old["keys"]) == sorted(new["keys"] + new["recent_keys"] + new["new_keys"])
+
+
+def test_keys_in_every_table_go_down_and_up_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(keyindex, "_STEP", 16)
+    ledger = open_ledger(str(tmp_path / "new.db"), create=True)
+    for start in range(0, 510, 10):
+        ledger.submit_batch(ENTRIES[start : start + 10])
+    tables = ("keys", "recent_keys", "new_keys")
+    before = dump(ledger.engine)
+    assert all(before[table] for table in tables)
+    whole = sorted(row for table in tables for row in before[table])
+    with database.writing(ledger.engine) as connection:
+        database.migrate(connection, "0004")
+        authors = sorted(map(tuple, connection.execute(text("SELECT key, leaf_index FROM keys"))))
+        names = {index["name"] for index in inspect(connection).get_indexes("leaves")}
+    assert {"ix_leaves_commitment", "ix_leaves_pixels", "ix_leaves_latent"} <= names
+    assert authors == [row for row in whole if row in set(authors)]
+    assert len(authors) == sum(len(parse_entry(entry).claim.authors) for entry in ENTRIES[:510])
+    with database.writing(ledger.engine) as connection:
+        database.migrate(connection)
+    assert sorted(dump(ledger.engine)["keys"]) == whole
+    assert audit.check_log(ledger.engine, [VerifierKey.parse(ledger.verifier_key)]) == []
+    ledger.close()
 
 
 def test_going_down_is_refused_where_something_would_be_lost(location, engine, key_file):

@@ -316,11 +316,12 @@ def test_fsck_says_what_is_wrong(picture, path):
 
     run(cli.publish, picture, "--ledger", path)
     with sqlite3.connect(path) as connection:
-        connection.execute("DELETE FROM keys")
+        connection.execute("DELETE FROM new_keys")
     connection.close()
     result = run(cli.ledger, "fsck", "--ledger", path, "--json", error=LedgerFault)
     assert json.loads(result.stdout)["problems"] == [
-        "entry 0: the keys that it is looked up by do not follow from the entry"
+        "entry 0: the keys that it is looked up by do not follow from the entry",
+        "there are other keys, by which entries are looked up, than those of the entries",
     ]
 
 
