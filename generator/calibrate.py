@@ -9,11 +9,12 @@ and the sum lies at the target PSNR against the decoding of the unquantised late
 
 *Thresholds*: distances of honest repeats under other thread counts, batch sizes and oneDNN on or off, against distances
 of wrong seeds. Accept is twice the worst honest one; reject the geometric mean of accept and the nearest wrong one.
+
+*Region*: for which steps, guidance and prompts that holds; see ``generator.calibrate_region``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from generator.calibrate_region import Ruler, label_seed, measure_region
 from generator.runtime import Runtime, load_runtime
 from provenance.calibration import Calibration, Thresholds, Whitening
 from provenance.correlation import cosine, dct2, whitened_cosine
@@ -56,7 +58,9 @@ _SHRINK = 0.02
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure: ``pictures`` for the whitening, ``honest`` pictures for repeats and wrong seeds."""
+    """How much to measure: ``pictures`` for the whitening, ``honest`` pictures for repeats and wrong seeds, and
+    ``corners`` pictures for each choice of parameters that the region is looked for with.
+    """
 
     prompts: Sequence[str]
     pictures: int
@@ -66,6 +70,7 @@ class Plan:
     steps: int
     guidance: Decimal
     device: str
+    corners: int = 2
 
 
 def read_prompts(path: Path | None) -> list[str]:
@@ -88,13 +93,13 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
     repeats, wrongs, right, inverted = [], [], [], []
     for index in range(plan.honest):
         progress(index, plan.honest, "honest repeats, wrong seeds")
-        prompt, seed = plan.prompts[index % len(plan.prompts)], _seed(f"honest {index}")
+        prompt, seed = plan.prompts[index % len(plan.prompts)], label_seed(f"honest {index}")
         noise = gaussian(seed, shape)
         made = _run(runtime, plan, prompt, seed, shape)
         integers = quantise(made, steps)
         again = honest_repeats(runtime, plan, prompt, noise, seed)
         repeats += [cell_distance(x, integers, steps) for x in again.values()]
-        others = [_seed(f"wrong {index} {j}") for j in range(_WRONG)]
+        others = [label_seed(f"wrong {index} {j}") for j in range(_WRONG)]
         wrongs += [cell_distance(_run(runtime, plan, prompt, other, shape), integers, steps) for other in others]
         stored = dequantise(integers, steps)
         right.append(whitened_cosine(stored, noise, whitening))
@@ -106,7 +111,10 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
         raise UsageError(
             "wrong seeds come as close as honest repeats: this model's pictures do not depend on their seed"
         )
+    ruler = Ruler(runtime, shape, whitening, steps, reject, plan.prompts, plan.corners)
+    region, corners = measure_region(ruler, plan.steps, plan.guidance, progress)
     measured: dict[str, Any] = {
+        "corners": corners,
         "environment": dict(runtime.environment()),
         "sampler": {"steps": plan.steps, "guidance": decimal_string(plan.guidance)},
         "pictures": {"whitening": plan.pictures, "honest": plan.honest, "wrong_seeds_each": _WRONG},
@@ -123,6 +131,7 @@ def measure(model: InstalledModel, plan: Plan, progress: Progress) -> Calibratio
         whitening=whitening,
         thresholds=Thresholds(_round(accept), _round(reject)),
         measured=canonical(measured).decode(),
+        region=region,
     )
 
 
@@ -144,7 +153,7 @@ def fit_steps(runtime: Runtime, latents: Sequence[NDArray[np.float32]]) -> tuple
     gains = []
     for channel in range(channels):
         moved = np.stack(latents).copy()
-        shake = gaussian(_seed(f"gain {channel}"), moved[:, channel].shape)
+        shake = gaussian(label_seed(f"gain {channel}"), moved[:, channel].shape)
         moved[:, channel] += probe * shake
         gains.append(float(np.square(_pictures(runtime, moved) - plain).mean()) / probe**2)
     budget = 10.0 ** (-TARGET_PSNR / 10.0) / channels
@@ -193,7 +202,7 @@ def _sample(
     while len(latents) < plan.pictures:
         progress(len(latents), plan.pictures, "latents for the whitening")
         prompt = plan.prompts[(len(latents) // _BATCH) % len(plan.prompts)]
-        seeds = [_seed(f"whitening {len(noises) + j}") for j in range(_BATCH)]
+        seeds = [label_seed(f"whitening {len(noises) + j}") for j in range(_BATCH)]
         batch = [gaussian(seed, shape) for seed in seeds]
         noises += batch
         guidance = float(plan.guidance)
@@ -222,10 +231,6 @@ def _rate(runtime: Runtime, latents: Sequence[NDArray[np.float32]], steps: Seque
         difference = _pictures(runtime, dequantise(integers, steps)[None]) - _pictures(runtime, latent[None])
         errors.append(-10.0 * math.log10(float(np.square(difference).mean())))
     return {"bits_per_value": _spread(sizes), "psnr_db": _spread(errors)}
-
-
-def _seed(label: str) -> bytes:
-    return hashlib.sha256(b"seedproof calibration " + label.encode()).digest()
 
 
 def _spread(values: Sequence[float]) -> dict[str, str]:

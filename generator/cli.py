@@ -120,6 +120,7 @@ def create(
     from generator.vocabulary import prompt_remarks
     from provenance.authoring import parse_terms
     from provenance.keystore import author_key, read_keystore
+    from provenance.measured import why_unmeasured
     from provenance.plugins import open_ledger
     from provenance.policy import load_policy
     from provenance.recipe import Prompt
@@ -171,6 +172,10 @@ def create(
         limit = arguments.calibration_remark(trust, shape, width, height)
         if limit is not None:
             note(f"note: {limit}")
+        for text in dict.fromkeys(prompts):
+            corner = why_unmeasured(job, shape, Prompt(text, negative), trust)
+            if corner is not None:
+                note(f"note: {corner}, so verify will say at most: claimed")
         studio = Studio(
             home=home,
             master=secrets.master,

@@ -33,6 +33,13 @@ __all__ = ["calibrate"]
     type=click.IntRange(4, 10_000),
     help="Pictures repeated under other conditions.",
 )
+@click.option(
+    "--corners",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 1_000),
+    help="Pictures tried for each choice of steps, guidance and prompt length.",
+)
 @click.option("--size", default="model", help=arguments.SIZE_HELP)
 @click.option("--steps", type=click.IntRange(1, 200), help="Sampler steps; by default what suits the model.")
 @click.option("--guidance", help="How closely the pictures follow their prompts; by default what suits the model.")
@@ -47,6 +54,7 @@ def calibrate(
     prompts_file: Path | None,
     pictures: int,
     honest: int,
+    corners: int,
     size: str,
     steps: int | None,
     guidance: str | None,
@@ -54,7 +62,7 @@ def calibrate(
     device: str,
     force: bool,
 ) -> None:
-    """Measure what a verifier needs to know about MODEL: whitening, quantisation steps, thresholds.
+    """Measure what a verifier needs to know about MODEL: whitening, quantisation steps, thresholds, valid recipes.
 
     The file that it writes goes into the folder calibrations beside a policy that names its digest; the house model's
     own is built in. Takes about an hour for a small model on two CPU cores.
@@ -77,7 +85,8 @@ def calibrate(
     from generator.calibrate import Plan, measure, read_prompts
 
     line = ProgressLine()
-    plan = Plan(read_prompts(prompts_file), pictures, honest, width, height, steps or usual_steps, strength, device)
+    prompts, count = read_prompts(prompts_file), steps or usual_steps
+    plan = Plan(prompts, pictures, honest, width, height, count, strength, device, corners)
     try:
         data = format_calibration(measure(installed, plan, line))
     finally:

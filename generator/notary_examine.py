@@ -21,6 +21,7 @@ from provenance.errors import InvalidError, NotFiniteError, UnsupportedVersionEr
 from provenance.followup_body import Figures
 from provenance.latent import dequantise, latent_digest
 from provenance.link import Link, Subject, check_correlation, check_regeneration
+from provenance.measured import UNBOUNDED, why_unmeasured
 from provenance.recipe import Prompt, parse_recipe, recipe_digest
 from provenance.storedlatent import decode_latent
 
@@ -72,6 +73,13 @@ def why_not(claim: Claim, recipe: Recipe, policy: Policy, regenerator: Decoder) 
     calibration = trust.calibration(recipe.shape)
     if calibration is None or calibration.steps != recipe.latent_steps:
         return "the policy has no calibration for this model, size and quantisation"
+    if calibration.region is None:
+        return UNBOUNDED
+    unmeasured = why_unmeasured(
+        recipe, recipe.shape, recipe.prompt if isinstance(recipe.prompt, Prompt) else None, trust
+    )
+    if unmeasured is not None:
+        return unmeasured
     return regenerator.why_not(recipe)
 
 

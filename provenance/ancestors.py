@@ -16,6 +16,7 @@ from provenance.followup import FollowUp
 from provenance.followup_body import Transfer
 from provenance.history import read_history
 from provenance.link import Link, Subject, check_correlation, check_decoding, check_regeneration, evidence_bits
+from provenance.measured import UNBOUNDED, why_unmeasured
 from provenance.ownership import revocation_reason
 from provenance.recipe import Prompt, opening_commitment
 from provenance.report import Check, Status
@@ -95,6 +96,11 @@ def _judge(work: Work, lineage: Lineage, examiner: Examiner) -> tuple[Link, str,
     bound = None if setup is None else setup.why_not_authentic
     if bound is not None:
         return Link.OPEN, f"{bound}, which could turn any seed into any picture", ""
+    prompt = _prompt(work.recipe, examiner.opening)
+    model = examiner.policy.models.get(work.recipe.model.digest)
+    unmeasured = why_unmeasured(work.recipe, work.recipe.shape, prompt, model)
+    if unmeasured is not None:
+        return Link.OPEN, unmeasured, ""
     if any(source.claim is None for source in (work.recipe.operation.sources if work.recipe.operation else ())):
         return Link.OPEN, "it starts from an outside picture", ""
     nobody = Standing(Check(11, Status.SKIP, ""))
@@ -140,6 +146,8 @@ def _regenerate(work: Work, lineage: Lineage, examiner: Examiner, regenerator: R
         return made.link if made.link is Link.BROKEN else Link.OPEN, made.check.detail, remark
     if subject.calibration is None:
         return Link.OPEN, "made again, but the policy knows no calibration for its model, size and steps", remark
+    if subject.calibration.region is None:
+        return Link.OPEN, f"made again, but {UNBOUNDED}", remark
     operation = work.recipe.operation
     checks = [made.check] if operation is not None else [made.check, check_correlation(subject).check]
     linkable = operation is None or operation.invertible

@@ -18,6 +18,7 @@ from provenance.entry import check_any, parse_any
 from provenance.errors import InvalidError, UnsupportedVersionError
 from provenance.followup import FollowUp
 from provenance.followup_body import Attestation
+from provenance.measured import UNBOUNDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,6 +119,8 @@ def _why_not(body: Attestation, claim: Claim, policy: Policy, model: bytes | Non
         return "the policy does not know its model"
     if calibration is None or body.calibration is None or trust.pins.get(claim.latent.shape) != body.calibration:
         return "measured by a calibration that the policy does not know"
+    if calibration.region is None:
+        return UNBOUNDED
     if calibration.steps != claim.latent.steps:
         return "the claim has other quantisation steps than the calibration"
     figures = body.figures

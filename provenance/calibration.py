@@ -15,6 +15,7 @@ from provenance.claim import read_shape, read_steps
 from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical, parse_decimal
 from provenance.errors import EncodingError
 from provenance.hashing import Tag, tagged_hash
+from provenance.region import Region, region_from_json, region_to_json
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -52,6 +53,8 @@ class Calibration:
         shape: (C, H, W) of the latents it was measured on.
         steps: quantisation step of each channel.
         measured: how it was made and what was seen, canonical JSON text of strings and integers, for people.
+        region: for which parameters it holds; None in one that was made before that was measured, and then nothing is
+            authentic by it.
     """
 
     model: bytes
@@ -60,6 +63,7 @@ class Calibration:
     whitening: Whitening
     thresholds: Thresholds
     measured: str
+    region: Region | None = None
 
 
 def calibration_id(data: bytes) -> bytes:
@@ -72,8 +76,10 @@ def format_calibration(calibration: Calibration) -> bytes:
     measured: Json = parse_canonical(
         calibration.measured.encode(), "calibration: measured", limit=MAX_CALIBRATION_BYTES
     )
+    region: dict[str, Json] = {} if calibration.region is None else {"region": region_to_json(calibration.region)}
     return canonical(
         {
+            **region,
             "kind": "calibration",
             "v": 1,
             "model": calibration.model.hex(),
@@ -98,7 +104,8 @@ def parse_calibration(data: bytes) -> Calibration:
     Raises:
         EncodingError, LimitError, UnsupportedVersionError: it is none, or its numbers make no sense.
     """
-    with Fields(parse_canonical(data, "calibration", limit=MAX_CALIBRATION_BYTES), "calibration") as fields:
+    value = parse_canonical(data, "calibration", limit=MAX_CALIBRATION_BYTES)
+    with Fields(value, "calibration") as fields:
         fields.version("calibration")
         shape = read_shape(fields)
         with fields.object("whitening") as whitening:
@@ -116,6 +123,7 @@ def parse_calibration(data: bytes) -> Calibration:
             whitening=Whitening(mean, scale),
             thresholds=thresholds,
             measured=canonical(fields.take("measured")).decode(),  # type: ignore[arg-type]
+            region=region_from_json(fields.object("region")) if isinstance(value, dict) and "region" in value else None,
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from provenance.correlation import REQUIRED_BITS
 from provenance.descent import verdict_bound
 from provenance.link import Link, evidence_bits
+from provenance.measured import UNBOUNDED, why_unmeasured
+from provenance.recipe import Prompt
 from provenance.report import Check, Status, Verdict
 
 if TYPE_CHECKING:
@@ -67,6 +69,11 @@ def _judge_links(found: Findings, subject: Subject) -> tuple[Verdict, str]:
     linked = any(evidence_bits(check) >= REQUIRED_BITS for check in checks)
     if links.get(9) is Link.UNATTRIBUTABLE:
         return Verdict.CLAIMED, "the picture does not depend on its seed"
+    recipe = subject.recipe
+    prompt = recipe.prompt if isinstance(recipe.prompt, Prompt) else None
+    unmeasured = why_unmeasured(recipe, recipe.shape, prompt, subject.model)
+    if unmeasured is not None or links.get(9) is Link.UNMEASURED:
+        return Verdict.CLAIMED, unmeasured or _detail(checks, 9)
     bound = None if subject.recipe.setup is None else subject.recipe.setup.why_not_authentic
     if found.attested.holds and bound is None and not (links.get(9) is Link.HOLDS and linked):
         return Verdict.AUTHENTIC, found.attested.credit
@@ -75,6 +82,8 @@ def _judge_links(found: Findings, subject: Subject) -> tuple[Verdict, str]:
     if links.get(9) is Link.HOLDS and linked:
         if subject.calibration is None:
             return Verdict.CONSISTENT, "regenerated, but the policy knows no calibration for this model, size and steps"
+        if subject.calibration.region is None:
+            return Verdict.CONSISTENT, f"regenerated, but {UNBOUNDED}"
         if bound is not None:
             return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""

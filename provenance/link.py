@@ -19,6 +19,7 @@ from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.errors import NotFiniteError
 from provenance.latent import cell_distance, dequantise
+from provenance.measured import why_unmeasured
 from provenance.noise import gaussian
 from provenance.pixels import pixel_digest
 from provenance.report import Check, Status
@@ -72,6 +73,7 @@ class Link(Enum):
     BROKEN = auto()
     OPEN = auto()
     UNATTRIBUTABLE = auto()
+    UNMEASURED = auto()
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,9 @@ def check_regeneration(
     if wrong <= max(reject, right) or nearest_cosine > ALIKE:
         text += ": wrong seeds come as close, so the picture does not depend on its seed and proves no authorship"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.UNATTRIBUTABLE)
+    unmeasured = why_unmeasured(recipe, recipe.shape, prompt, subject.model)
+    if unmeasured is not None:
+        return LinkResult(Check(9, Status.WARN, f"{unmeasured}: {text}", figures), Link.UNMEASURED)
     if len(others) < wrong_seeds:
         text = f"inconclusive, the model made NaN or infinity of most wrong seeds: {text}"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)

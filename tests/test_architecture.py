@@ -18,10 +18,10 @@ ROOMS = """
     disputepage disputetext dispute side copyreport copies findclaim claimcheck claimfile transformed registration coarse affine likeness
     anypicture
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage library work attested integrity
-    link plugins ports policy
+    link plugins ports measured policy
     manifest_write manifest container ingredient assertion jumbf cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
-    correlation calibration
+    correlation calibration region
     ownership entry grant draft offer followup followup_body
     recipe operation setup claim challenge
     latent storedlatent pixels canonicalfile chunks xmp

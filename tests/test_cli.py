@@ -416,7 +416,9 @@ def test_saying_no_to_a_challenge_is_not_an_interruption(capsys, tmp_path, keys,
 
 
 def test_a_challenge_that_names_nobody_is_shown_as_such(capsys, tmp_path, keys):
-    run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "2")
+    _, _, err = run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "2")
+    assert "steps 2 lies outside" in err
+    assert "at most: claimed" in err
     run(capsys, "challenge", "lake.png", "--audience", "X", "-o", "c.json")
     _, _, err = run(capsys, "respond", "c.json", "-o", "r.json", "--yes")
     assert "does not say whom it asks" in err

@@ -25,6 +25,7 @@ from provenance.recipe import Component, Model, Prompt, Recipe, Scheduler, forma
 from provenance.storedlatent import encode_latent
 from tests.support.entries import secret
 from tests.support.entrylog import EntryLog
+from tests.support.trust import ANYWHERE
 
 SHAPE, STEPS = (4, 8, 8), (Decimal("0.5"),) * 4
 MODEL = Model("numpy model", hashlib.sha256(b"model").digest(), (Component("unet", bytes(32)),))
@@ -35,6 +36,7 @@ CALIBRATION = Calibration(
     Whitening(np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32)),
     Thresholds(0.25, 3.5),
     "{}",
+    ANYWHERE,
 )
 PIN = calibration_id(format_calibration(CALIBRATION))
 POLICY = Policy(models={MODEL.digest: ModelTrust(MODEL.name, MODEL.digest, {SHAPE: CALIBRATION}, {SHAPE: PIN})})

@@ -31,6 +31,7 @@ from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail
 from provenance.verify import Depth, Request, verify
 from tests.support.pictures import NOW, author
+from tests.support.trust import ANYWHERE
 from tests.support.works import master
 
 SHAPE, STEPS = (4, 32, 32), (Decimal("0.05"),) * 4
@@ -103,7 +104,7 @@ def _rotation(text, size):
 def trust(model=MODEL):
     """A policy that knows the model and its calibration."""
     whitening = Whitening(np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32))
-    calibration = Calibration(model.digest, SHAPE, STEPS, whitening, Thresholds(0.05, 0.5), "{}")
+    calibration = Calibration(model.digest, SHAPE, STEPS, whitening, Thresholds(0.05, 0.5), "{}", ANYWHERE)
     return Policy(models={model.digest: ModelTrust(model.name, model.digest, {SHAPE: calibration})})
 
 

@@ -12,6 +12,7 @@ from provenance.followup_body import Figures
 from provenance.manifest import read_container
 from provenance.pixels import media_type_of
 from provenance.policy import LogTrust, ModelTrust, NotaryTrust, Policy
+from provenance.region import Region
 from provenance.verify import Depth, Request, verify
 from tests.support.entries import digest
 from tests.support.follow import attestation, key
@@ -19,13 +20,16 @@ from tests.support.pictures import NOW
 from tests.support.works import SHAPE, STEPS
 
 MODEL = bytes(32)
+ANYWHERE = Region((1, 1_000), (Decimal(0), Decimal(1_000)), (0, 10_000))
+"""For models of numpy: every recipe was measured."""
+
 CALIBRATION = digest("calibration")
 GOOD = Figures(Decimal("0.01"), Decimal("3.5"), Decimal("0.05"), Decimal("0.5"), 140, 20)
 
 
 def policy(*logs, notaries=("nina",), required=1, steps=STEPS, **changes):
     zeros = np.zeros(SHAPE, np.float32)
-    calibration = Calibration(MODEL, SHAPE, steps, Whitening(zeros, zeros + 1), Thresholds(0.05, 0.5), "{}")
+    calibration = Calibration(MODEL, SHAPE, steps, Whitening(zeros, zeros + 1), Thresholds(0.05, 0.5), "{}", ANYWHERE)
     return Policy(
         models={MODEL: ModelTrust("test model", MODEL, {SHAPE: calibration}, {SHAPE: CALIBRATION})},
         logs=tuple(LogTrust(log.signer.verifier_key, independent=True) for log in logs),
