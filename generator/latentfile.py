@@ -88,7 +88,8 @@ def read_workflow(path: Path) -> dict[str, str]:
         raise LimitError(f"{path}: a header of {size} bytes")
     try:
         header: Any = json.loads(data[8 : 8 + size])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    notes = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    return {name: str(notes[name]) for name in ("prompt", "workflow") if name in notes}
+    notes = header.get("__metadata__") if isinstance(header, dict) else None
+    found = notes if isinstance(notes, dict) else {}
+    return {name: str(found[name]) for name in ("prompt", "workflow") if name in found}

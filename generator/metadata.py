@@ -85,12 +85,16 @@ def foreign_text(data: bytes) -> dict[str, str]:
 
     from PIL import Image, PngImagePlugin
 
+    from provenance.anypicture import MAX_PIXELS, TROUBLE
+
     png_chunks(data)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UsageError(f"the picture with the metadata has more than {MAX_PIXELS} pixels")
             image.load()
             found = dict(image.text) if isinstance(image, PngImagePlugin.PngImageFile) else {}
-    except (OSError, ValueError, SyntaxError) as error:
+    except TROUBLE as error:
         raise UsageError(f"the picture with the metadata cannot be read: {error}") from error
     kept = {name: str(found[name]) for name in KEPT_KEYWORDS if name in found}
     for name, text in kept.items():

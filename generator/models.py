@@ -8,11 +8,12 @@ has not got a model.
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.configuration import count_of, downscale_factor, read_configuration
 from generator.schedulers import read_scheduler
 from provenance.display import require_plain_text
 from provenance.encoding import canonical
@@ -38,6 +39,7 @@ HOUSE_MODEL = "house"
 
 _MAX_FILES = 10_000
 _BLOCK = 1 << 20
+_PART = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 _USUAL_LATENT = 128
 """Latent side of models that do not say any, such as Flux: 1,024 pixels."""
@@ -84,6 +86,9 @@ def open_model(name: str, *, revision: str | None = None, trust_remote_code: boo
     index = _read_index(folder)
     parts = sorted(part for part, value in index.items() if isinstance(value, list) and value and value[0] is not None)
     parts = [part for part in parts if not part.startswith("_")]
+    unusable = next((part for part in parts if not _PART.fullmatch(part)), None)
+    if unusable is not None:  # it becomes a path
+        raise MissingModelError(f"{folder}: component {unusable[:80]!r} is missing: no folder can have that name")
     if not parts:
         raise MissingModelError(f"{folder}: model_index.json names no component")
     code = _code(folder, index, parts)
@@ -161,18 +166,10 @@ def _code(folder: Path, index: Mapping[str, Any], parts: list[str]) -> bytes | N
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
-    path = folder / "model_index.json"
     try:
-        index = json.loads(path.read_bytes())
-    except OSError as error:
-        raise MissingModelError(
-            f"{folder} is no model in diffusers' layout: model_index.json cannot be read"
-        ) from error
-    except ValueError as error:
-        raise MissingModelError(f"{path} is not JSON") from error
-    if not isinstance(index, dict):
-        raise MissingModelError(f"{path} is not a JSON object")
-    return index
+        return read_configuration(folder / "model_index.json")
+    except MissingModelError as error:
+        raise MissingModelError(f"{folder} is no model in diffusers' layout: {error}") from error
 
 
 def _hash_folder(folder: Path, part: str) -> list[tuple[str, str]]:
@@ -230,10 +227,11 @@ def native_size(folder: Path) -> int:
     """
     try:
         denoiser = next(path for path in (folder / "unet", folder / "transformer") if path.is_dir())
-        config = json.loads((denoiser / "config.json").read_bytes())
-        decoder = json.loads((folder / "vae" / "config.json").read_bytes())
-        factor = decoder.get("downscale_factor") or 2 ** (len(decoder["block_out_channels"]) - 1)
+        config = read_configuration(denoiser / "config.json")
         side = config.get("sample_size") or _USUAL_LATENT
-        return int(side[0] if isinstance(side, list) else side) * int(factor)
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        first = side[0] if isinstance(side, list) else side
+        return count_of({"sample_size": first}, "sample_size") * downscale_factor(
+            read_configuration(folder / "vae" / "config.json")
+        )
+    except (MissingModelError, ValueError, StopIteration) as error:
         raise MissingModelError(f"{folder} does not say what size of picture it makes; pass --size") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from generator.configuration import read_configuration
 from generator.latentfile import write_latent
 from generator.schedulers import build_scheduler, kind_of
 from generator.setups import family_for
@@ -76,10 +77,7 @@ def _first_level(scheduler: Scheduler) -> float:
 
 
 def _decoder_config(model: InstalledModel) -> dict[str, Any]:
-    import json
-
-    found: dict[str, Any] = json.loads((model.folder / "vae" / "config.json").read_bytes())
-    return found
+    return read_configuration(model.folder / "vae" / "config.json")
 
 
 def _packed(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,11 +7,11 @@ every draw goes through diffusers' ``randn_tensor``, which ``generator.guard`` r
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from generator.configuration import read_configuration
 from provenance.encoding import Json, canonical, decimal_string, parse_json
 from provenance.errors import InvalidError, MissingModelError, UsageError
 from provenance.recipe import Scheduler
@@ -100,12 +100,7 @@ def read_scheduler(path: Path) -> Scheduler:
     Raises:
         MissingModelError: it cannot be read. InvalidError: it holds something that a recipe cannot.
     """
-    try:
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise MissingModelError(f"{path}: no readable scheduler configuration") from error
-    if not isinstance(config, dict):
-        raise MissingModelError(f"{path}: the scheduler configuration is no object")
+    config = read_configuration(path)
     return record_scheduler(str(config.pop("_class_name", "")), config)
 
 

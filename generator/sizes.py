@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from generator.configuration import count_of, downscale_factor, read_configuration
 from generator.families import FAMILIES, HOUSE_PIPELINE
-from provenance.errors import UsageError
+from provenance.errors import InvalidError, MissingModelError, UsageError
 
 if TYPE_CHECKING:
     from generator.models import InstalledModel
@@ -34,16 +34,16 @@ def early_latent_shape(model: InstalledModel, width: int, height: int) -> tuple[
     if not house and family is None:
         return None
     try:
-        denoiser = json.loads((model.folder / (family.denoiser if family else "unet") / "config.json").read_bytes())
-        decoder = json.loads((model.folder / "vae" / "config.json").read_bytes())
-        factor = int(decoder.get("downscale_factor") or 2 ** (len(decoder["block_out_channels"]) - 1))
-        channels = int(denoiser["in_channels"])
+        denoiser = read_configuration(model.folder / (family.denoiser if family else "unet") / "config.json")
+        factor = downscale_factor(read_configuration(model.folder / "vae" / "config.json"))
+        channels = count_of(denoiser, "in_channels")
         if family is None:
             step, low, high = factor * 2 ** (len(denoiser["block_out_channels"]) - 1), MIN_SIDE, MAX_SIDE
         else:
-            step = factor * (PACKED if family.packed else int(denoiser.get("patch_size") or 1))
+            patch = count_of(denoiser, "patch_size") if denoiser.get("patch_size") else 1
+            step = factor * (PACKED if family.packed else patch)
             low, high = step, LARGEST
-    except (OSError, ValueError, KeyError, TypeError):
+    except (MissingModelError, InvalidError, ValueError, KeyError, TypeError):
         return None  # a damaged folder is told by the loader, with its reason
     for side in (width, height):
         if side % step or not low <= side <= high:

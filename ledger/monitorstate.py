@@ -73,8 +73,9 @@ class MonitorState:
         if row is None:
             return None
         origin, size, root, note, edge = row
-        made = _read_edge(size, edge)
-        if made.root != root:
+        sound = isinstance(origin, str) and all(isinstance(part, bytes) for part in (root, note, edge))
+        made = _read_edge(size, edge) if sound and isinstance(size, int) else None
+        if made is None or made.root != root:
             raise LedgerFault(f"{self.path}: is damaged; delete it to begin anew, if you know no reason for that")
         return Kept(origin, size, root, note, made)
 
@@ -140,11 +141,15 @@ class MonitorState:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for an error about text that is none
             raise LedgerFault(f"{self.path}: the monitor's state cannot be used: {error}") from error
 
 
-def _read_edge(size: int, hashes: bytes) -> Edge:
+def _read_edge(size: int, hashes: bytes) -> Edge | None:
+    """None where there are not as many hashes as a tree of this size has at its edge."""
+    wanted = sum((size >> TILE_HEIGHT * level) % FULL_WIDTH for level in range(-(-size.bit_length() // TILE_HEIGHT)))
+    if size < 0 or len(hashes) != HASH_SIZE * wanted:
+        return None
     rows: list[tuple[bytes, ...]] = []
     level = offset = 0
     while size >> TILE_HEIGHT * level:

@@ -116,7 +116,7 @@ def read_roots(path: Path) -> bytes:
     data = read_bounded(path, "--timestamp-root", limit=_MAX_ROOTS_BYTES)
     try:
         x509.load_pem_x509_certificates(data)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UsageError(f"--timestamp-root: {path} holds no PEM certificate") from error
     return data
 

@@ -92,7 +92,8 @@ def check_token_signature(token_der: bytes) -> None:
     except InvalidSignature as error:
         raise ForgedError("timestamp: it was not signed by the certificate that it carries") from error
     except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ForgedError(f"timestamp: its signature cannot be read: {str(error)[:160]}") from error
+        reason = " ".join(str(error).split())[:160]
+        raise ForgedError(f"timestamp: its signature cannot be read: {reason}") from error
 
 
 def _in_der(token: bytes) -> bytes:

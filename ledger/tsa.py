@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -104,9 +105,10 @@ def open_authority(path: Path, now: dt.datetime) -> Authority:
     try:
         key = serialization.load_pem_private_key(data, password=None)
         certificate, root = x509.load_pem_x509_certificates(data)
-    except (ValueError, TypeError) as error:
+        belongs = isinstance(key, Key) and key.public_key() == certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise LedgerFault(f"the authority's key {path} is damaged; delete it to begin another authority") from error
-    if not isinstance(key, Key) or key.public_key() != certificate.public_key():
+    if not isinstance(key, Key) or not belongs:
         raise LedgerFault(f"the authority's key {path} does not belong to its certificate; delete it to begin another")
     return Authority(key, certificate, root)
 

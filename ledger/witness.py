@@ -227,7 +227,7 @@ class Witness:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for an error about text that is none
             raise LedgerFault(f"{self.path}: the witness's memory cannot be used: {error}") from error
 
 

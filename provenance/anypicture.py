@@ -23,7 +23,7 @@ from provenance.errors import EncodingError, EnvironmentFault, LimitError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMATS", "GivenPicture", "read_any_picture"]
+__all__ = ["FORMATS", "TROUBLE", "GivenPicture", "read_any_picture"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", *(("AVIF",) if features.check("avif") else ()))
 """Formats whose decoders are in wide use and run no other program; TIFF, PSD, EPS and many more are refused."""
@@ -33,7 +33,20 @@ MAX_PIXELS = 2**26
 
 _SMALLEST = 16
 _WIDE_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-_TROUBLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
+TROUBLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow raises at pictures that are damaged on purpose; MemoryError is not among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +80,7 @@ def read_any_picture(data: bytes) -> GivenPicture:
         raise EnvironmentFault("picture: too little memory on this machine") from error
     except Image.DecompressionBombError as error:
         raise LimitError(f"picture: refused by Pillow: {error}") from error
-    except _TROUBLE as error:
+    except TROUBLE as error:
         raise EncodingError(f"picture: not one that is read here ({', '.join(FORMATS)}), or damaged") from error
     rgb.setflags(write=False)
     return GivenPicture(rgb, name)

@@ -123,7 +123,7 @@ def load_credentials(cert_path: str | Path, key_path: str | Path, passphrase: by
     _check_private(Path(key_path))
     key = _load_key(key_pem, passphrase)
     chain = _load_chain(chain_pem)
-    if _spki(chain[0].public_key()) != _spki(key.public_key()):
+    if _certified(chain[0], cert_path) != _spki(key.public_key()):
         raise UsageError(f"{key_path} is not the key of the first certificate in {cert_path}")
     return Credentials(b"".join(_cert_pem(cert) for cert in chain), _key_pem(key), _cert_pem(chain[-1]), b"")
 
@@ -201,7 +201,7 @@ def _name(common_name: str) -> x509.Name:
 def _load_chain(pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UsageError(f"certificate: no PEM certificates that can be read: {error}") from error
 
 
@@ -224,6 +224,13 @@ def _load_key(pem: bytes, passphrase: bytes | None) -> SigningKey:
 def _check_private(path: Path) -> None:
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"private key: {path} is open to others; run chmod 600 on it")
+
+
+def _certified(certificate: x509.Certificate, path: str | Path) -> bytes:
+    try:
+        return _spki(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UsageError(f"certificate: the key in {path} cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

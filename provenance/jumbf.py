@@ -142,7 +142,7 @@ def _certificate_of(box: bytes) -> bytes:
     try:
         certificate = x509.load_der_x509_certificate(leaf)
         _verify(certificate.public_key(), header.get(_ALGORITHM), signature, message)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise EncodingError("manifest: its signature does not hold under its own certificate") from error
     return certificate.public_bytes(serialization.Encoding.DER)
 

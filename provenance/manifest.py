@@ -121,7 +121,7 @@ def _context(process: int, anchors_pem: bytes | None) -> Any:  # noqa: ARG001 - 
         if anchors_pem:
             x509.load_pem_x509_certificates(anchors_pem)  # c2pa-rs passes over what it cannot read
         return c2pa.Context.from_dict(settings(anchors_pem=anchors_pem))
-    except (c2pa.C2paError, ValueError) as error:
+    except (c2pa.C2paError, ValueError, x509.InvalidVersion) as error:
         raise UsageError(f"trust anchors: not readable PEM certificates: {_short(error)}") from error
 
 

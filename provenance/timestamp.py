@@ -179,7 +179,7 @@ def _load_anchor(pem: bytes) -> list[Certificate]:
 
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise UsageError("timestamp authorities: an anchor is no PEM certificate; correct the policy") from error
 
 

@@ -7,12 +7,11 @@ painted changes, and the surroundings of it up to the cell's border.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.anypicture import TROUBLE
 from provenance.errors import UsageError
 from provenance.files import read_bounded
 from provenance.pixels import MAX_PIXELS
@@ -83,7 +82,7 @@ def _read(path: Path, data: bytes) -> NDArray[np.uint8]:
             colours = image.convert("RGBA")
     except UsageError:
         raise
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+    except TROUBLE as error:
         raise UsageError(f"--mask: {path} is no readable PNG") from error
     if np.asarray(colours)[..., 3].min() < np.iinfo(np.uint8).max:
         raise UsageError(f"--mask: {path} has transparent parts; paint it black and white")

@@ -48,8 +48,19 @@ def test_every_bit_of_Y_and_the_index_count(Y, index, bit, other):
     ("Y", "index"), [(b"", 0), (bytes(31), 0), (bytes(33), 0), (bytes(32), -1), (bytes(32), 2**32)]
 )
 def test_out_of_range(Y, index):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="^Y must be 32 bytes and the index fit into 32 bits$"):
         seed(Y, index)
+
+
+def test_the_last_index():
+    tag = hashlib.sha256(b"seedproof/v1/seed").digest()
+    assert seed(G_X, 2**32 - 1) == hashlib.sha256(tag + tag + G_X + b"\xff" * 4).digest()
+
+
+def test_a_wrong_seed_by_hand():
+    tag = hashlib.sha256(b"seedproof/v1/wrong-seed").digest()
+    claim, entropy = bytes(range(32)), b"\x07" * 32
+    assert wrong_seed(claim, entropy, 258) == hashlib.sha256(tag + tag + claim + b"\0\0\1\2" + entropy).digest()
 
 
 def test_wrong_seeds_cannot_be_foreseen():

@@ -1,5 +1,6 @@
 """Signing credentials: what is issued, and what of the user's own is taken."""
 
+import base64
 import datetime as dt
 
 import pytest
@@ -8,6 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ledger.timestamping import read_roots
+from provenance.chunks import embedded_store
 from provenance.credentials import (
     ENDLESS,
     leaf_der,
@@ -16,10 +19,13 @@ from provenance.credentials import (
     one_time_credentials,
     signing_algorithm,
 )
-from provenance.errors import UsageError
+from provenance.errors import EncodingError, UsageError
+from provenance.jumbf import signing_certificate
 from provenance.manifest import read_container
 from provenance.pixels import encode_png
-from tests.support.pictures import NOW, pixels, sign
+from provenance.timestamp import check_timestamp
+from tests.fuzz.targets_protocol import tokens
+from tests.support.pictures import NOW, author, pixels, sign, signed
 
 
 def root_of(credentials):
@@ -193,3 +199,32 @@ def test_rubbish_is_refused(tmp_path):
     key.write_bytes(b"rubbish")
     with pytest.raises(UsageError):
         load_credentials(cert, key)
+
+
+def test_a_certificate_of_a_version_that_there_is_not(tmp_path):
+    """cryptography has an exception of its own for it, which is no ValueError; found by fuzzing."""
+    der = author().leaf.public_bytes(serialization.Encoding.DER)
+    odd = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x6a", 1)
+    with pytest.raises(x509.InvalidVersion):
+        x509.load_der_x509_certificate(odd)
+    text = base64.b64encode(odd).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n".encode()
+    (tmp_path / "chain.pem").write_bytes(pem)
+    (tmp_path / "key.pem").write_bytes(author().key_pem)
+    (tmp_path / "key.pem").chmod(0o600)
+    for use in (
+        lambda: load_credentials(tmp_path / "chain.pem", tmp_path / "key.pem"),
+        lambda: read_roots(tmp_path / "chain.pem"),
+        lambda: read_container(signed(), "image/png", anchors_pem=pem),
+        lambda: check_timestamp(tokens()[-1], b"", [pem]),
+    ):
+        with pytest.raises(UsageError):
+            use()
+    container = read_container(signed(), "image/png", anchors_pem=None)
+    store = embedded_store(signed(), "image/png")
+    assert der in store
+    with pytest.raises(EncodingError):
+        signing_certificate(store.replace(der, odd), container.store["active_manifest"])
+    (tmp_path / "chain.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
+    with pytest.raises(UsageError):
+        read_roots(tmp_path / "chain.pem")

@@ -160,7 +160,7 @@ def test_there_is_no_prefix_beyond_the_tree(first, size):
 
 
 def test_a_tree_has_no_negative_size():
-    with pytest.raises(ForgedError):
+    with pytest.raises(ForgedError, match=r"^a tree cannot have -1 leaves$"):
         merkle.tree_root(NODES, -1)
 
 
@@ -190,3 +190,40 @@ def test_only_hashes_stand_in_a_path(size):
         merkle.check_inclusion(leaf, 0, 2, [other], merkle.node_hash(leaf, other))
     with pytest.raises(ForgedError, match="no hash"):
         merkle.check_consistency(1, 2, leaf, merkle.node_hash(leaf, other), [other])
+
+
+SHORT = "inclusion proof: the path is too short, or holds something that is no hash"
+LONG = "inclusion proof: the path is too long for this index and tree size"
+ELSEWHERE = "inclusion proof: it does not lead to the root of the checkpoint"
+SAME = "consistency proof: two checkpoints of one size must have one root and an empty proof"
+NO_HASH = "consistency proof: it holds something that is no hash"
+TOO_SHORT = "consistency proof: it is too short for these tree sizes"
+TOO_LONG = "consistency proof: it is too long for these tree sizes"
+NO_PREFIX = "consistency proof: the older tree is not a prefix of the newer one"
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "reason"),
+    [([], TREE_ROOTS[2], SHORT), ([LEAVES[1]] * 2, TREE_ROOTS[2], LONG), ([LEAVES[1]], bytes(32), ELSEWHERE)],
+)
+def test_an_inclusion_proof_that_does_not_hold_says_why(path, root, reason):
+    with pytest.raises(ForgedError) as raised:
+        merkle.check_inclusion(LEAVES[0], 0, 2, path, root)
+    assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("first", "size", "path", "reason"),
+    [
+        (2, 2, [LEAVES[0]], SAME),
+        (3, 7, [bytes(31)], NO_HASH),
+        (3, 7, [], TOO_SHORT),  # nothing to begin with, where the old tree is no node of the new one
+        (4, 7, [], TOO_SHORT),
+        (3, 7, [*merkle.consistency_path(NODES, 3, 7), LEAVES[0]], TOO_LONG),
+        (3, 7, [bytes(32), *merkle.consistency_path(NODES, 3, 7)[1:]], NO_PREFIX),
+    ],
+)
+def test_a_consistency_proof_that_does_not_hold_says_why(first, size, path, reason):
+    with pytest.raises(ForgedError) as raised:
+        merkle.check_consistency(first, size, TREE_ROOTS[first], TREE_ROOTS[size], path)
+    assert str(raised.value) == reason
