@@ -13,6 +13,7 @@ from time import process_time
 from provenance.commitment import commit, seed
 from provenance.correlation import cosine, dct2, log2_false_accept
 from provenance.noise import gaussian
+from provenance.recipe import Opening, opening_commitment
 from tests.attacks.redteam.threat import Threat, chance
 
 SMALL = range(8, 17)
@@ -46,7 +47,10 @@ def attempt_digest(lab, i):
 
 
 def attempt_link(lab, i):
-    """The best of N own keys for the victim's latent, by the correlation of step 7, against a verifier without a model."""
+    """The best of N own keys for the victim's latent, by the correlation of step 7.
+
+    The prompt is sealed, so that the verifier can decode and not regenerate: nothing but the correlation stands there.
+    """
     dice = chance("grinding-link", i)
     count = 2 ** (4 + i % 6)
     victim = dice.randrange(lab.count)
@@ -59,9 +63,10 @@ def attempt_link(lab, i):
         c = cosine(target, dct2(gaussian(seed(commit(secret)), shape)))
         if c > best:
             best, key = c, secret
-    recipe = replace(lab.work(victim).recipe, seed=seed(commit(key)))
+    hidden = opening_commitment(Opening(bytes(32), lab.work(victim).recipe.prompt))
+    recipe = replace(lab.work(victim).recipe, seed=seed(commit(key)), prompt=hidden)
     ground = lab.thiefs(0, victim, secret=key, nonce=hashlib.sha256(key).digest(), recipe=recipe)
-    outcome = lab.judge(ground.sign(), regenerate=False)
+    outcome = lab.judge(ground.sign(), pooled=True)
     bits = -log2_false_accept(best, scale)
     figures = {
         "keys_log2": math.log2(count),
@@ -106,7 +111,7 @@ THREATS = (
         title="Grind keys until the noise correlates with the victim's latent",
         knowledge="the victim's latent and the calibration",
         budget="2^4 to 2^9 keys each, on one core",
-        method="the best of N keys by the whitened correlation, against a verifier without a model; bits_beyond_model is what it reached beyond log2 N. The 128 bits that are demanded take 2^128 keys",
+        method="the best of N keys by the whitened correlation, with a sealed prompt, so that nobody can regenerate; bits_beyond_model is what it reached beyond log2 N. The 128 bits that are demanded take 2^128 keys",
         kind="cheap",
         attempt=attempt_link,
         success=BREAKS,

@@ -238,7 +238,7 @@ def attempt(check, figures=None, is_the_victims=lambda _: False):
 def plain(message):
     """An error's message without what differs from attempt to attempt."""
     message = re.sub(r"https?://\S+|'[^']*'|\"[^\"]*\"", "...", message)
-    return re.sub(r"[0-9a-f]{12,}(\.\.\.)?|-?\d[\d.,:TZ-]*", "N", message)[:90]
+    return re.sub(r"\b[0-9a-f]{12,}(\.\.\.)?|(?<![\w-])-?\d[\d.,:]*", "N", message)[:90]
 
 
 def stopped_at(report):
