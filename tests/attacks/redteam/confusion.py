@@ -7,6 +7,7 @@ each purpose (provenance.hashing), BIP-340's own conditions on keys and signatur
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 
 from provenance.encoding import canonical
@@ -173,12 +174,10 @@ def respell(dice, data):
     if way == 6:
         at = dice.choice([place for place, byte in enumerate(data) if byte in b",:{}["])
         return data[: at + 1] + dice.choice((b" ", b"\t", b"\r\n", b"\x0b", b"/**/")) + data[at + 1 :]
-    if way == 7:  # hex digits in capitals
-        at = dice.choice(
-            [place for place, byte in enumerate(data) if byte in b"abcdef" and data[place - 1 : place].isdigit()]
-        )
+    if way == 7 and (digits := re.search(r"[0-9a-f]{64,}", text)):  # hex digits in capitals
+        at = dice.choice([place for place in range(*digits.span()) if text[place].isalpha()])
         return data[:at] + data[at : at + 1].upper() + data[at + 1 :]
-    if way == 8:  # UTF-16, UTF-32, or an overlong letter
+    if way in (7, 8):  # UTF-16, UTF-32, or an overlong letter
         at = text.index("kind")
         overlong = bytes((0xC0 | ord("k") >> 6, 0x80 | ord("k") & 0x3F))
         return dice.choice((text.encode("utf-16"), text.encode("utf-32"), data[:at] + overlong + data[at + 1 :]))
@@ -204,5 +203,6 @@ THREATS = (
         kind="cheap",
         attempt=attempt_spelling,
         success=frozenset({"authentic", "consistent", "claimed", "the victim's", "accepted"}),
+        edition=2,
     ),
 )
