@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -144,25 +143,27 @@ def _mutants(module: str) -> list[Mutant]:
     if not meta.exists():
         return []
     codes: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
-    source = meta.with_name(f"{module}.py").read_text()
-    return [_mutant(name, code, source) for name, code in codes.items()]
+    written = meta.with_name(f"{module}.py")
+    lines = written.read_text().splitlines()
+    spans = json.loads(Path(f"{written}.spans").read_text())["spans"]
+    bodies = {name: lines[start - 1 : end] for name, (start, end) in spans.items()}
+    return [_mutant(name, code, bodies) for name, code in codes.items()]
 
 
-def _mutant(name: str, code: int | None, source: str) -> Mutant:
+def _mutant(name: str, code: int | None, bodies: dict[str, list[str]]) -> Mutant:
     """What it changes, by comparing the function's two bodies in the file that mutmut wrote."""
     mangled = name.rpartition(".")[2]
     stem = mangled.rpartition("__mutmut_")[0]
-    before, after = _body(source, f"{stem}__mutmut_orig"), _body(source, mangled)
+    before, after = _lines(bodies, f"{stem}__mutmut_orig"), _lines(bodies, mangled)
     removed, added = before - after, after - before
     change = " | ".join([*(f"- {line}" for line in removed), *(f"+ {line}" for line in added)])
     function = stem.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
     return Mutant(name, _STATUS.get(code, KILLED), function, change)
 
 
-def _body(source: str, name: str) -> Counter[str]:
-    found = re.search(rf"^( *)def {re.escape(name)}\(.*?(?=^\1\S|\Z)", source, re.DOTALL | re.MULTILINE)
-    text = found[0] if found else ""
-    return Counter(line.strip() for line in text.replace(name, "_").splitlines()[1:] if line.strip())
+def _lines(bodies: dict[str, list[str]], name: str) -> Counter[str]:
+    text = "\n".join(bodies.get(name, ())).replace(name, "_")
+    return Counter(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _tell(module: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.encoding import canonical
-from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError
+from provenance.errors import EncodingError, ForgedError, InvalidError, LimitError, UnsupportedVersionError
 from provenance.receipt import check_receipt, format_receipt, make_receipt, parse_receipt
 from tests.support.logs import MemoryLog, signer
 
@@ -117,3 +117,69 @@ def test_what_is_read_reads_back(position, value):
     except (InvalidError, UnsupportedVersionError):
         return
     assert format_receipt(receipt) == changed
+
+
+HEADER = "c2sp.org/tlog-proof@v1"
+NOTE = LOG.checkpoint().decode()
+
+
+def with_proof(proof):
+    return canonical({**json.loads(DATA), "proof": proof})
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "reason"),
+    [
+        (b"[", EncodingError, r"receipt: not JSON at byte "),
+        (b"[]", EncodingError, r"receipt: must be an object$"),
+        (with_proof(f"other\nindex 4\n\n{NOTE}"), EncodingError, f"receipt: the proof must start with {HEADER} and "),
+        (with_proof(f"{HEADER}\nindex 4\n"), EncodingError, f"receipt: the proof must start with {HEADER} and "),
+        (with_proof(f"{HEADER}\n\n{NOTE}"), EncodingError, r"receipt: the second line of the proof must be its index$"),
+        (
+            with_proof(f"{HEADER}\nplace 4\n\n{NOTE}"),
+            EncodingError,
+            r"receipt: the second line of the proof must be its",
+        ),
+        (with_proof(f"{HEADER}\nindex 04\n\n{NOTE}"), EncodingError, r"receipt: index"),
+        (with_proof(f"{HEADER}\nindex 4\nAAAA\n\n{NOTE}"), EncodingError, r"receipt: inclusion path"),
+        (
+            with_proof("\n".join([HEADER, "index 4", *["A" * 43 + "="] * 64]) + f"\n\n{NOTE}"),
+            LimitError,
+            r"receipt: an inclusion path has at most 63 hashes$",
+        ),
+        (canonical({**json.loads(DATA), "attestations": ["0G"]}), EncodingError, r"receipt: attestations\[0\]: "),
+    ],
+)
+def test_what_is_wrong_is_said(data, error, reason):
+    with pytest.raises(error, match=f"^{reason}"):
+        parse_receipt(data)
+
+
+def test_a_path_may_have_as_many_hashes_as_any_tree_is_high():
+    hashes = [bytes([n]) * 32 for n in range(63)]
+    assert make_receipt(4, hashes, LOG.checkpoint()).path == tuple(hashes)
+
+
+def test_one_attestation_is_enough_and_none_is_none():
+    assert make_receipt(4, LOG.path(4), LOG.checkpoint(), (), [b"one"]).attestations == (b"one",)
+    assert parse_receipt(DATA).attestations == ()
+
+
+def test_a_check_tells_all_that_is_in_the_receipt():
+    check = check_receipt(parse_receipt(DATA), LOG.entries[4], [LOG.key])
+    assert check.root == parse_receipt(DATA).checkpoint.root
+    assert check.timestamps == (b"token",)
+    assert check.attestations == ()
+
+
+def test_a_log_that_was_met_is_known_by_its_key_and_nobody_is_a_forger_because_of_it():
+    receipt, entry, stranger = parse_receipt(DATA), LOG.entries[4], signer(seed=9).verifier_key
+    assert check_receipt(receipt, entry, [], met=[LOG.key]).key == LOG.key
+    assert check_receipt(receipt, entry, [], met=[stranger, LOG.key]).key == LOG.key  # whichever holds
+    assert check_receipt(receipt, entry, [], met=[stranger]).key is None  # bears the name, did not sign
+    assert check_receipt(receipt, entry, [signer("another.example").verifier_key], met=[LOG.key]).key == LOG.key
+
+
+def test_what_a_policy_names_comes_before_what_was_met():
+    with pytest.raises(ForgedError):
+        check_receipt(parse_receipt(DATA), LOG.entries[4], [signer(seed=9).verifier_key], met=[LOG.key])
