@@ -223,3 +223,172 @@ def test_forged_proofs_do_not():
     ):
         with pytest.raises(ForgedError, match=message):
             check_entry(dataclasses.replace(entry, **changes), second_opinion=True)
+
+
+LATENT = {"digest": "ab" * 32, "shape": [1, 4, 4], "steps": ["1"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Y": "00"}, "claim: Y: must be 32 bytes as 64 lowercase hex digits"),
+        ({"index": -1}, "claim: index must be an integer from 0 to 4294967295"),
+        ({"derivation": {}}, "claim: derivation: field 'nonce' is missing"),
+        ({"derivation": {"nonce": "00"}}, "claim: derivation: nonce: must be 32 bytes as 64 lowercase hex digits"),
+        ({"derivation": {"nonce": "00" * 32, "x": 1}}, "claim: derivation: unknown field 'x'"),
+        ({"authors": ["x"]}, "claim: authors[0]: must be an object"),
+        ({"authors": [{"scheme": "rsa", "key": "ab" * 32}]}, "claim: authors[0]: scheme must be one of bip340"),
+        (
+            {"authors": [{"scheme": "bip340", "key": "ab"}]},
+            "claim: authors[0]: key: must be 32 bytes as 64 lowercase hex digits",
+        ),
+        ({"authors": [{"scheme": "bip340", "key": "ab" * 32}] * 2}, "claim: an author stands twice"),
+        (
+            {"authors": [{"scheme": "bip340", "key": f"{i:064x}"} for i in range(17)]},
+            "claim: authors must have 0 to 16 items, it has 17",
+        ),
+        ({"recipe": ""}, "claim: recipe: must be 32 bytes as 64 lowercase hex digits"),
+        ({"outputs": []}, "claim: outputs must have 1 to 1 items, it has 0"),
+        ({"outputs": [{"kind": "pixels", "digest": "ab" * 32}] * 2}, "claim: outputs must have 1 to 1 items, it has 2"),
+        ({"outputs": [1]}, "claim: outputs[0]: must be an object"),
+        ({"outputs": [{"kind": "sound", "digest": "ab" * 32}]}, "claim: outputs[0]: kind must be one of pixels"),
+        (
+            {"outputs": [{"kind": "pixels", "digest": ""}]},
+            "claim: outputs[0]: digest: must be 32 bytes as 64 lowercase hex digits",
+        ),
+        ({"latent": 1}, "claim: latent: must be an object"),
+        ({"latent": LATENT | {"digest": ""}}, "claim: latent: digest: must be 32 bytes as 64 lowercase hex digits"),
+        ({"latent": LATENT | {"x": 1}}, "claim: latent: unknown field 'x'"),
+        ({"latent": LATENT | {"shape": [4, 4]}}, "claim: latent: shape must have 3 to 3 items, it has 2"),
+        ({"latent": LATENT | {"shape": [1, 4, 4, 4]}}, "claim: latent: shape must have 3 to 3 items, it has 4"),
+        ({"latent": LATENT | {"shape": [1, 0, 4]}}, "claim: latent: shape[1]: must be an integer from 1 to 1024"),
+        ({"latent": LATENT | {"shape": [1, 4, True]}}, "claim: latent: shape[2]: must be an integer from 1 to 1024"),
+        ({"latent": LATENT | {"shape": [1, 4, 1025]}}, "claim: latent: shape[2]: must be an integer from 1 to 1024"),
+        ({"latent": LATENT | {"shape": [1, 3, 5]}}, "claim: latent: a latent of 15 values cannot carry a link"),
+        ({"latent": LATENT | {"shape": [65, 1, 1]}}, "claim: latent: shape [65, 1, 1] is beyond 64 x 1024 x 1024"),
+        (
+            {"latent": LATENT | {"shape": [5, 1024, 1024]}},
+            "claim: latent: shape [5, 1024, 1024] is beyond 64 x 1024 x 1024",
+        ),
+        ({"latent": LATENT | {"steps": []}}, "claim: latent: steps must have 1 to 64 items, it has 0"),
+        ({"latent": LATENT | {"steps": ["1"] * 65}}, "claim: latent: steps must have 1 to 64 items, it has 65"),
+        ({"latent": LATENT | {"steps": ["1", "1"]}}, "claim: latent: 2 steps for 1 channels"),
+        (
+            {"latent": LATENT | {"steps": ["1.0"]}},
+            'claim: latent: steps[0]: must be a canonical decimal string such as "2" or "0.125"',
+        ),
+        ({"latent": LATENT | {"steps": ["0.0000009"]}}, "claim: latent: a step must lie between 0.000001 and 1000000"),
+        ({"latent": LATENT | {"steps": ["1000000.1"]}}, "claim: latent: a step must lie between 0.000001 and 1000000"),
+        ({"parents": ["ab"]}, "claim: parents[0]: must be 32 bytes as 64 lowercase hex digits"),
+        ({"parents": ["ab" * 32] * 65}, "claim: parents must have 0 to 64 items, it has 65"),
+        ({"terms": 1}, "claim: terms: must be an object"),
+        ({"kind": "x"}, "claim: kind must be 'claim', not 'x'"),
+    ],
+)
+def test_what_is_wrong_is_said(changes, reason):
+    with pytest.raises(InvalidError) as raised:
+        parse_claim(canonical(document(**changes)))
+    assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"training": "yes"}, "claim: terms: training must be one of "),
+        ({"derivation": "no"}, "claim: terms: derivation must be one of "),
+        ({"notice": "x" * 1001}, "claim: terms: notice must have 0 to 1000 characters, it has 1001"),
+        ({"more": 1}, "claim: terms: unknown field 'more'"),
+    ],
+)
+def test_what_is_wrong_with_terms_is_said(changes, reason):
+    terms = document()["terms"] | changes
+    with pytest.raises(InvalidError) as raised:
+        parse_claim(canonical(document(terms=terms)))
+    assert str(raised.value).startswith(reason)
+
+
+def test_the_bounds_themselves_are_taken():
+    latents = (
+        LATENT | {"steps": ["0.000001"]},
+        LATENT | {"steps": ["1000000"]},
+        LATENT | {"shape": [64, 1, 1], "steps": ["1"] * 64},
+        LATENT | {"shape": [1, 1024, 4]},
+        LATENT | {"shape": [1, 4, 1024]},
+        LATENT | {"shape": [16, 1, 1], "steps": ["1"] * 16},
+    )
+    for latent in latents:
+        assert json.loads(format_claim(parse_claim(canonical(document(latent=latent)))))["latent"] == latent
+    terms = {"training": "allowed", "derivation": "constrained", "notice": "x" * 1000}
+    assert parse_claim(canonical(document(terms=terms))).terms == Terms("allowed", "constrained", "x" * 1000)
+
+
+def test_an_entry_says_what_is_wrong_with_it():
+    honest = json.loads(make_entry("a", authors=("ann",)))
+    for changes, reason in (
+        ({"proofs": 1}, "log entry: proofs: must be an object"),
+        ({"proofs": honest["proofs"] | {"x": 1}}, "log entry: proofs: unknown field 'x'"),
+        ({"proofs": honest["proofs"] | {"possession": ""}}, "log entry: proofs: possession: must be 64 bytes as 128 "),
+        ({"proofs": honest["proofs"] | {"authors": ["00"]}}, "log entry: proofs: authors[0]: must be 64 bytes as 128 "),
+        ({"proofs": honest["proofs"] | {"authors": ["00" * 64] * 17}}, "log entry: proofs: authors must have 0 to 16 "),
+        ({"kind": "x"}, "log entry: kind must be 'claim', not 'x'"),
+        ({"x": 1}, "log entry: unknown field 'x'"),
+        ({"body": 1}, "claim: must be an object"),
+    ):
+        with pytest.raises(InvalidError) as raised:
+            parse_entry(canonical(honest | changes))
+        assert str(raised.value).startswith(reason)
+    for data, reason in ((b"[", "log entry: not JSON"), (b"[]", "log entry: must be an object")):
+        with pytest.raises(EncodingError, match=f"^{reason}"):
+            parse_entry(data)
+    with pytest.raises(EncodingError, match=r"^claim: not JSON"):
+        parse_claim(b"[")
+
+
+def test_no_document_is_longer_than_an_entry():
+    for reader, name in ((parse_claim, "claim"), (parse_entry, "log entry")):
+        with pytest.raises(LimitError, match=f"^{name}: {MAX_ENTRY_BYTES + 1} bytes are more than the limit"):
+            reader(b" " * (MAX_ENTRY_BYTES + 1))
+
+
+def test_an_entry_may_be_exactly_as_long_as_a_log_can_store():
+    claim = make_claim("a")
+    room = MAX_ENTRY_BYTES - len(format_entry(Entry(claim, bytes(64), ())))
+    fits = dataclasses.replace(claim, terms=Terms(notice="x" * room))
+    assert len(format_entry(Entry(fits, bytes(64), ()))) == MAX_ENTRY_BYTES
+    longer = dataclasses.replace(claim, terms=Terms(notice="x" * (room + 1)))
+    with pytest.raises(
+        EncodingError, match=f"^log entry: {MAX_ENTRY_BYTES + 1} bytes do not fit into {MAX_ENTRY_BYTES}; "
+    ):
+        format_entry(Entry(longer, bytes(64), ()))
+
+
+def test_an_id_that_the_caller_has_is_what_is_checked():
+    entry = parse_entry(make_entry("a", authors=("ann",)))
+    check_entry(entry, second_opinion=False, identifier=claim_id(entry.claim))
+    with pytest.raises(ForgedError, match=r"^proof of possession: "):
+        check_entry(entry, second_opinion=False, identifier=bytes(32))
+
+
+def test_each_proof_is_asked_twice_or_once(monkeypatch):
+    from provenance import curve
+
+    asked = []
+    honest = curve.verify_independently
+    monkeypatch.setattr(curve, "verify_independently", lambda *parts: asked.append(parts[0]) or honest(*parts))
+    entry = parse_entry(make_entry("a", authors=("ann", "bob")))
+    check_entry(entry, second_opinion=True)
+    assert asked == [entry.claim.Y, *entry.claim.authors]
+    check_entry(entry, second_opinion=False)
+    assert len(asked) == 3
+
+
+def test_a_forged_signature_is_named():
+    entry = parse_entry(make_entry("a", authors=("ann", "bob")))
+    for changes, reason in (
+        ({"possession": bytes(64)}, "^proof of possession: "),
+        ({"authors": (bytes(64), entry.authors[1])}, "^signature of author 1: "),
+        ({"authors": (entry.authors[0], bytes(64))}, "^signature of author 2: "),
+        ({"authors": entry.authors[:1]}, "^author signatures: not one for each author of the claim$"),
+    ):
+        with pytest.raises(ForgedError, match=reason):
+            check_entry(dataclasses.replace(entry, **changes), second_opinion=False)
