@@ -10,7 +10,7 @@ import math
 import statistics
 from pathlib import Path
 
-from tests.attacks.redteam.grinding import THREATS
+from tests.attacks.redteam import grinding
 from tests.attacks.redteam.lab import Lab
 from tests.attacks.redteam.run import mark_of, read_lines
 
@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    threat = next(each for each in THREATS if each.name == "grinding-seed")
+    threat = next(each for each in grinding.THREATS if each.name == "grinding-seed")
     lines = read_lines(options.folder / "grinding-seed.jsonl", mark_of(threat, Lab(options.folder)))
     found = conclude([line.figures for line in lines.values()])
     print(json.dumps(found, indent=1))
