@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.cli_subject import confirm, opened
-from provenance.cli_options import keystore_options, unlock_master, words_options
+from ledger.cli_signing import Signing, force_option, signing_options
 from provenance.errors import InvalidError, UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
 from provenance.terminal import note, printable, write_json
@@ -25,22 +24,13 @@ _MAX_DRAFT = 65_536
 @click.command(epilog="Example: seedproof countersign draft.json -o signed.json --ledger http://127.0.0.1:8700")
 @click.argument("draft_file", metavar="DRAFT", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write it with your signature.")
-@click.option("--force", is_flag=True, help="Replace an existing file.")
-@click.option("--ledger", "location", metavar="PATH|URL", help="The log; by default your own.")
-@click.option("--yes", is_flag=True, help="Do not ask; for programs that have asked themselves.")
-@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-@keystore_options
-@words_options
+@force_option
+@signing_options
 def countersign(
     draft_file: Path,
     output: Path | None,
     force: bool,
-    location: str | None,
-    yes: bool,
-    as_json: bool,
-    passphrase_file: Path | None,
-    words: bool,
-    words_file: Path | None,
+    **options: Any,
 ) -> None:
     """Add your signature to the transfer or revocation of a work that you own together with others.
 
@@ -51,26 +41,27 @@ def countersign(
     from provenance.draft import missing_owners, parse_draft
     from provenance.followup_body import Revocation
 
+    asked = Signing(**options)
     if output is not None:
         check_writable(output, overwrite=force)
     try:
         draft = parse_draft(read_bounded(draft_file, "draft", limit=_MAX_DRAFT))
     except InvalidError as error:
         raise UsageError(f"{draft_file} is no draft: {error}") from error
-    with opened(location) as ledger:
+    with asked.ledger() as ledger:
         history = require_current(ledger, draft)
         _show(draft, history)
-        confirm("Sign this?", yes=yes)
-        signed = add_signature(history, draft, unlock_master(passphrase_file, words=words, words_file=words_file))
+        asked.confirm("Sign this?")
+        signed = add_signature(history, draft, asked.master())
         whole = not missing_owners(signed, history.ownership.owners)
         if output is None and not (whole and isinstance(signed.body, Revocation)):
             raise UsageError("name a file for the result with -o")
         index = log_revocation(ledger, signed, history).index if whole and isinstance(signed.body, Revocation) else None
     if output is not None:
-        pass_along(signed, history, output, force=force, as_json=as_json, index=index)
-    elif as_json:
+        pass_along(signed, history, output, force=force, as_json=asked.as_json, index=index)
+    elif asked.as_json:
         write_json({"version": 1, "claim_id": signed.body.claim.hex(), "complete": True, "index_in_log": index})
-    if index is not None and not as_json:
+    if index is not None and not asked.as_json:
         note(f"claim {signed.body.claim.hex()}: revoked, by entry {index} of {history.log}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.chunks import MAX_FILE_BYTES
+from provenance.cli_options import models_option, policy_option
 from provenance.cli_verify import open_models, open_named_ledger, read_opening
 from provenance.errors import UsageError
 from provenance.files import check_writable, read_bounded, write_atomic
@@ -38,10 +39,8 @@ __all__ = ["dispute"]
     type=click.Path(path_type=Path),
     help="Opens a sealed prompt; may be repeated.",
 )
-@click.option(
-    "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy as well as the default."
-)
-@click.option("--model", "models", multiple=True, metavar="FOLDER", help="Also look for models here; may be repeated.")
+@policy_option
+@models_option
 @click.option(
     "--quick", is_flag=True, help="Make no picture again: proofs, anchors and the noise in stored latents alone."
 )

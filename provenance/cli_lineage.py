@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from provenance.cli_options import folder_option, models_option, policy_option
 from provenance.cli_verify import read_picture_file
 from provenance.errors import EnvironmentFault, InvalidError, OutputError, UnprovedError, UsageError
 from provenance.files import write_atomic
@@ -40,19 +41,10 @@ _KINDS = (".svg", ".png", ".html")
 @click.option("--html", type=click.Path(path_type=Path), help="The same as a page with every author, model and term.")
 @click.option("--deep", is_flag=True, help="Make every ancestor again and say whether it comes from its own seed.")
 @click.option("--no-thumbnails", is_flag=True, help="Draw without decoding latents: no model is loaded.")
-@click.option(
-    "--dir",
-    "folders",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Look in the pictures of this folder for ancestors that FILE does not carry; may be repeated.",
-)
+@folder_option
 @click.option("--ledger", "ledger_location", metavar="PATH|URL", help="Ask this log for ancestors and revocations.")
-@click.option(
-    "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy in addition to the default."
-)
-@click.option("--model", "models", multiple=True, metavar="FOLDER", help="Also look for models here; may be repeated.")
+@policy_option
+@models_option
 @click.option("--force", is_flag=True, help="Replace drawings that exist.")
 def lineage(
     file: Path,

@@ -17,9 +17,39 @@ if TYPE_CHECKING:
     from provenance.keystore import Secrets
     from provenance.master import Master
 
-__all__ = ["keystore_options", "unlock_author", "unlock_master", "words_options"]
+__all__ = [
+    "folder_option",
+    "keystore_options",
+    "models_option",
+    "policy_option",
+    "unlock_author",
+    "unlock_master",
+    "words_options",
+]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+folder_option = click.option(
+    "--dir",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Look in the pictures of this folder for ancestors that FILE does not carry; may be repeated.",
+)
+
+policy_option = click.option(
+    "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy in addition to the default."
+)
+
+models_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FOLDER",
+    help="Also look for models, and for adapter files (.safetensors), here; may be repeated.",
+)
 
 
 def keystore_options(command: Command) -> Command:

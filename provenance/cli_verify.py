@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.chunks import MAX_FILE_BYTES
+from provenance.cli_options import folder_option, models_option, policy_option
 from provenance.errors import InvalidError, UnprovedError, UsageError
 from provenance.files import read_bounded
 from provenance.home import find_home
@@ -93,27 +94,12 @@ def read_picture_file(path: Path) -> bytes:
     help="With --require-fresh: how old the newest word of its witnesses or authorities may be; 24 by default.",
 )
 @click.option("--deep", is_flag=True, help="Of a work made from others: make every ancestor again as well.")
-@click.option(
-    "--dir",
-    "folders",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Look in the pictures of this folder for ancestors that FILE does not carry; may be repeated.",
-)
+@folder_option
 @click.option(
     "--opening", "opening_file", type=click.Path(path_type=Path), help="Opens a sealed prompt (see: disclose)."
 )
-@click.option(
-    "--policy", "policy_file", type=click.Path(path_type=Path), help="Trust this policy in addition to the default."
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="FOLDER",
-    help="Also look for models, and for adapter files (.safetensors), here; may be repeated.",
-)
+@policy_option
+@models_option
 @click.option(
     "--claim",
     "claim_source",

@@ -19,7 +19,7 @@ ROOMS = """
     anypicture
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage library work attested integrity
     link plugins ports measured policy
-    manifest_write manifest container ingredient assertion jumbf cbor
+    manifest_write manifest_parents manifest container ingredient assertion jumbf thumbnail cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration region
     ownership entry grant draft offer followup followup_body

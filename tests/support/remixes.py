@@ -16,7 +16,7 @@ import numpy as np
 from provenance.authoring import Wrapping, make_claim, prove_claim, wrap
 from provenance.calibration import Calibration, Thresholds, Whitening
 from provenance.claim import LatentRef, Terms, claim_id, format_claim
-from provenance.commitment import commit, seed
+from provenance.commitment import commit
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_work
 from provenance.latent import dequantise, latent_digest, quantise
@@ -26,10 +26,11 @@ from provenance.operation import Operation, Source, executed_steps
 from provenance.pixels import encode_png
 from provenance.policy import ModelTrust, Policy
 from provenance.ports import Material
-from provenance.recipe import Component, Model, Prompt, Recipe, Scheduler
+from provenance.recipe import Component, Model, Prompt, Scheduler
 from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail
 from provenance.verify import Depth, Request, verify
+from tests.support import works
 from tests.support.pictures import NOW, author
 from tests.support.trust import ANYWHERE
 from tests.support.works import master
@@ -138,22 +139,8 @@ class Made:
 
 
 def recipe_of(number, who, **changes):
-    nonce = number.to_bytes(32, "big")
-    base = Recipe(
-        model=MODEL,
-        scheduler=Scheduler("DDIMScheduler", "{}"),
-        steps=10,
-        guidance=Decimal(2),
-        prompt=Prompt("hills"),
-        max_tokens=77,
-        width=64,
-        height=64,
-        dtype="float32",
-        seed=seed(commit(derive_work(who, nonce))),
-        shape=SHAPE,
-        latent_steps=STEPS,
-    )
-    return replace(base, **changes)
+    ours = {"model": MODEL, "scheduler": Scheduler("DDIMScheduler", "{}"), "shape": SHAPE, "latent_steps": STEPS}
+    return replace(works.recipe(number.to_bytes(32, "big"), who), **{**ours, **changes})
 
 
 def original(number, *, who=None, latent=None, **more):
