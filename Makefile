@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 DEMO ?= demo
 
-.PHONY: demo test test-again lint test-nightly test-faults test-interop test-api redteam wheel-test bench train clean
+.PHONY: demo test test-again lint test-nightly test-faults test-interop test-api redteam fuzz mutants wheel-test bench train clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("seedproof needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -59,13 +59,24 @@ test-api: $(VENV)/.installed-dev
 redteam: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.attacks.redteam --wanted --json benchmarks/results/redteam.json --table docs/redteam.md
 
+# An hour of the processor on hostile input to every parser; goes on where it was. See docs/fuzzing.md.
+fuzz: $(VENV)/.installed-dev
+	@$(PIP) -e '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --json benchmarks/results/fuzz.json
+
+# Does a test go red when a line of the protocol's core is broken? Hours; goes on where it was. See docs/fuzzing.md.
+mutants: $(VENV)/.installed-dev
+	@$(PIP) -e '.[mutation]'
+	$(BIN)/python tools/mutation.py --json benchmarks/results/mutants.json
+
 # A wheel built here and installed elsewhere does the main job.
 wheel-test: $(VENV)/.installed-dev
 	sh tools/wheel_test.sh $(BIN)/python
 
 # All figures of benchmarks/results/.
 bench: $(VENV)/.installed-dev
-	for name in noise proof latent cli overhead generate reproduce separation edit style remix; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	for name in noise proof latent cli overhead generate reproduce separation edit style remix lineage; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	$(BIN)/python -m benchmarks.separation --remix --json benchmarks/results/separation-remix.json --plot docs/remix-separation.png
 
 # Train the house model from nothing; goes on where it was interrupted.
 train: $(VENV)/.installed

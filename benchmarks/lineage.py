@@ -69,7 +69,7 @@ def measure(shop: Atelier, policy: Policy, made: Signed, *, deep: bool) -> dict[
     if deep:
         whole = Request(policy=policy, now=now, regenerator=shop.regenerator, entropy=bytes(32), deep=True)
         spent, report = _timed(lambda: verify(made.data, whole))
-        if report.verdict not in (Verdict.AUTHENTIC, Verdict.CLAIMED):
+        if report.verdict is Verdict.INVALID:
             raise ValueError(f"{report.verdict}: {report.reason}")
         works = (report.lineage or {}).get("works")
         standing = [work["standing"] for work in works] if isinstance(works, list) else []

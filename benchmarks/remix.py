@@ -2,8 +2,6 @@
 
 - cost: processor time of each operation and of text-to-image, taken in turns; rows that the network evaluates; peak
   memory of a process that does nothing else than make the parents and the remix.
-- separation: for each strength, how far the nearest wrong seed's picture is from the right one's in quantisation steps,
-  and how sure inversion finds the child's noise (log2 of the chance of a wrong seed; 2^-128 is needed).
 - seam: gradient of the decoded picture across the border of the mask, inpainted against pasting a text-to-image of the
   same prompt and noise into the parent's latent; and the same gradient in the parent.
 
@@ -28,8 +26,6 @@ import torch
 from benchmarks.common import options, write
 from benchmarks.remixkit import Workshop, interval, open_workshop, pairs
 from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
-from provenance.correlation import cosine, log2_false_accept
-from provenance.latent import cell_distance, dequantise, quantise
 from provenance.noise import gaussian
 
 if TYPE_CHECKING:
@@ -188,46 +184,6 @@ def seam(shop: Workshop, count: int) -> dict[str, Any]:
     return {"pairs": count, **figures}
 
 
-def separation(shop: Workshop, count: int) -> dict[str, Any]:
-    """Right against wrong seeds, by operation and strength; the least sure of ``count`` works."""
-    mask = half_mask(shop)
-    inside = np.unpackbits(np.frombuffer(mask, np.uint8), count=shop.shape[1] * shop.shape[2]).astype(bool)
-    asked: list[tuple[str, dict[str, Any]]] = []
-    asked += [("image-to-image", {"strength": Decimal(s)}) for s in ("0.1", "0.2", "0.3", "0.4", "0.6", "0.8", "1")]
-    asked += [("inpaint", {"strength": Decimal(s), "mode": "blend", "mask": mask}) for s in ("0.2", "0.5", "1")]
-    flow = {"average": 1, "source_guidance": Decimal(2)}
-    asked += [("flow-edit", {"strength": Decimal(s), **flow}) for s in ("0.5", "0.9")]
-    figures: dict[str, Any] = {}
-    for name, numbers in asked:
-        told: dict[str, list[float]] = {"nearest_wrong_distance": [], "nearest_wrong_cosine": [], "log2": []}
-        for k, (old, new) in enumerate(pairs(count)):
-            parent = shop.work(300 + k, old)
-            if parent.recipe is None:
-                raise ValueError("a work is needed")
-            steps = parent.recipe.latent_steps
-            keys = [np.random.default_rng(600 + 10 * k + n).bytes(32) for n in range(3)]
-            right, *wrong = (shop.remix(name, [parent], new, seed=each, **numbers) for each in keys)
-            integers = quantise(right, steps)
-            stored = dequantise(integers, steps)
-            told["nearest_wrong_distance"].append(min(cell_distance(each, integers, steps) for each in wrong))
-            told["nearest_wrong_cosine"].append(max(cosine(each, stored) for each in wrong))
-            if name == "flow-edit":
-                continue
-            back = shop.invert(name, parent, new, stored, seed=keys[0], **numbers)
-            noise = gaussian(keys[0], shop.shape)
-            where = inside if name == "inpaint" else np.ones_like(inside)
-            c = cosine(back.reshape(len(back), -1)[:, where], noise.reshape(len(noise), -1)[:, where])
-            told["log2"].append(log2_false_accept(c, int(where.sum()) * len(noise)))
-        label = f"{name} {numbers['strength']}"
-        figures[label] = {
-            "nearest_wrong_distance": round(min(told["nearest_wrong_distance"]), 3),
-            "nearest_wrong_cosine": round(max(told["nearest_wrong_cosine"]), 4),
-            "worst_log2": round(max(told["log2"]), 1) if told["log2"] else None,
-        }
-        print(f"{label:28} {figures[label]}", flush=True)
-    return {"works": count, **figures}
-
-
 def across(picture: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     """Mean absolute difference of neighbouring pixels of which one is inside of the mask and the other outside."""
     steps = [np.abs(np.diff(picture, axis=axis)).mean(axis=2)[np.diff(mask, axis=axis)] for axis in (0, 1)]
@@ -238,7 +194,6 @@ def main() -> None:
     parser = options("remix", __doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--pairs", type=int, default=30)
-    parser.add_argument("--works", type=int, default=6)
     parser.add_argument("--only", help="one operation, for its memory")
     asked = parser.parse_args()
     if asked.only:
@@ -246,7 +201,6 @@ def main() -> None:
         return
     shop = open_workshop()
     figures = {"cost": cost(shop, asked.repeats), "memory": memory(), "seam": seam(shop, asked.pairs)}
-    figures["separation"] = separation(shop, asked.works)
     command = "python -m benchmarks.remix --json benchmarks/results/remix.json"
     told = {"threads": torch.get_num_threads(), "steps": HOUSE_STEPS, "size": f"{shop.side}x{shop.side}", **figures}
     write(asked.json, command, told, ("torch", "diffusers", "numpy"))

@@ -86,25 +86,6 @@ class Workshop:
         found = Operation(name, parameters, tuple(_source(each) for each in sources), mask)
         return self.runtime.remix(found, sources, Prompt(text), steps=HOUSE_STEPS, guidance=guidance, seed=seed)
 
-    def invert(
-        self,
-        name: str,
-        source: Material,
-        text: str,
-        latent: NDArray[np.float32],
-        *,
-        seed: bytes,
-        mask: bytes | None = None,
-        **parameters: Any,
-    ) -> NDArray[np.float32]:
-        """The noise that entered a remix, found from its latent."""
-        found = Operation(name, parameters, (_source(source),), mask)
-        told = {"steps": HOUSE_STEPS, "guidance": GUIDANCE, "seed": seed}
-        noise = self.runtime.invert_remix(found, [source], Prompt(text), latent, **told)
-        if noise is None:
-            raise ValueError(f"{name} has no way back")
-        return noise
-
     def picture(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
         """(H, W, 3) in [0, 1]."""
         found: NDArray[np.float32] = self.runtime.decode_float(latent[None])[0]
