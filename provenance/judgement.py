@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from provenance.correlation import REQUIRED_BITS
 from provenance.descent import verdict_bound
+from provenance.faint import faintness
 from provenance.link import Link, evidence_bits
 from provenance.measured import UNBOUNDED, why_unmeasured
 from provenance.recipe import Prompt
@@ -88,7 +89,8 @@ def _judge_links(found: Findings, subject: Subject) -> tuple[Verdict, str]:
             return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""
     if linked:
-        return Verdict.CONSISTENT, f"no regeneration confirmed the picture (step 9): {_detail(checks, 9)}"
+        faint = "".join(faintness(check.figures) for check in checks if check.step == 7)  # noqa: PLR2004
+        return Verdict.CONSISTENT, f"no regeneration confirmed the picture (step 9): {_detail(checks, 9)}{faint}"
     return Verdict.CLAIMED, "seed and stored latent are not linked strongly enough (steps 7 and 9)"
 
 

@@ -18,6 +18,7 @@ from provenance.claim import MIN_VALUES, claim_id
 from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.errors import NotFiniteError
+from provenance.faint import faintness, least_honest
 from provenance.latent import cell_distance, dequantise
 from provenance.measured import why_unmeasured
 from provenance.noise import gaussian
@@ -55,6 +56,9 @@ PIXELS_OTHER = 8
 
 ALIKE = 0.98
 """Latent cosine beyond which a wrong seed's picture is the same to the eye: they differ by a fifth of the latent."""
+
+FOREIGN = 8
+"""Rounding on other hardware leaves a picture so many times nearer than wrong seeds; what is not may be ground."""
 
 UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT = 0.05, 0.5
 """Regeneration thresholds, in steps, for models that the policy does not know: figures only, never authentic."""
@@ -157,11 +161,12 @@ def check_correlation(subject: Subject) -> LinkResult:
         "false_accept_log2": round(-bits, 1),
         "dimensions": d,
         "whitened": calibration is not None,
+        "honest_least": None if calibration is None else least_honest(calibration),
     }
     kind = "whitened" if calibration else "plain"
     text = f"{kind} cosine {c:.3f}, needed {threshold(d):.3f}; a wrong seed does as well with probability 2^-{bits:.0f}"
     if bits >= REQUIRED_BITS:
-        return LinkResult(Check(7, Status.PASS, text, figures), Link.HOLDS)
+        return LinkResult(Check(7, Status.PASS, f"{text}{faintness(figures)}", figures), Link.HOLDS)
     return LinkResult(Check(7, Status.WARN, f"{text}: too little for a link by this test alone", figures), Link.OPEN)
 
 
@@ -246,6 +251,9 @@ def check_regeneration(
     unmeasured = why_unmeasured(recipe, recipe.shape, prompt, subject.model)
     if unmeasured is not None:
         return LinkResult(Check(9, Status.WARN, f"{unmeasured}: {text}", figures), Link.UNMEASURED)
+    if right > max(reject, wrong / FOREIGN if len(others) == wrong_seeds else 0.0):
+        text = f"nearer than wrong seeds, but not so near as other hardware would explain: {text}"
+        return LinkResult(Check(9, Status.WARN, text, figures), Link.UNMEASURED)
     if len(others) < wrong_seeds:
         text = f"inconclusive, the model made NaN or infinity of most wrong seeds: {text}"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)

@@ -5,13 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from provenance.authoring import make_claim
+from provenance.calibration import Calibration, Thresholds, Whitening
+from provenance.claim import Terms
+from provenance.commitment import commit
+from provenance.derivation import derive_work
 from provenance.errors import EnvironmentFault, MissingModelError, NotFiniteError
-from provenance.latent import dequantise
+from provenance.latent import dequantise, quantise, step_array
+from provenance.link import Link, Subject, check_correlation, check_regeneration
 from provenance.noise import gaussian
+from provenance.policy import ModelTrust
 from provenance.report import STATEMENTS, Status, Verdict
 from provenance.verify import Depth, Request, verify
 from tests.attacks.test_verdicts import unlinked
+from tests.support import works
 from tests.support.forge import NOW, judge, made, policy, regenerator, step
+from tests.support.works import master
 
 
 class Fragile:
@@ -119,3 +128,67 @@ def test_the_statement_and_reason_are_true_of_what_was_done():
     assert step(unknown, 9).status is Status.PASS
     assert "regenerated, but" in unknown.reason
     assert "not made again" not in STATEMENTS[unknown.verdict]
+
+
+class Somewhere:
+    """A model whose own seed comes out ``share`` as far from the stored latent as wrong seeds do, ``far`` steps off."""
+
+    def __init__(self, subject, share, far=6.0, *, broken=False):
+        self.subject, self.share, self.far, self.broken = subject, share, far, broken
+
+    def regenerate(self, recipe, prompt, seeds):
+        own = seeds[0] == recipe.seed
+        if self.broken and not own:
+            raise NotFiniteError("the model produced NaN")
+        turned = gaussian(seeds[0], recipe.shape) * step_array(recipe.latent_steps)
+        return [self.subject.latent + np.float32(self.far * (self.share if own else 1.0)) * turned]
+
+    def invert(self, recipe, prompt, latent):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("share", "link"),
+    [(0.7, Link.BROKEN), (0.45, Link.UNMEASURED), (0.2, Link.UNMEASURED), (0.1, Link.OPEN), (0.0, Link.HOLDS)],
+)
+def test_a_ground_seed_that_is_merely_nearer_than_wrong_ones_links_nothing_in_half_precision(share, link):
+    subject = half_precise()
+    found = check_regeneration(subject, subject.recipe.prompt, Somewhere(subject, share), b"")
+    assert found.link is link
+
+
+def test_without_wrong_seeds_to_compare_with_nothing_far_is_inconclusive():
+    subject = half_precise()
+    found = check_regeneration(subject, subject.recipe.prompt, Somewhere(subject, 0.4, broken=True), b"")
+    assert found.link is Link.UNMEASURED
+    found = check_regeneration(subject, subject.recipe.prompt, Somewhere(subject, 0.0, broken=True), b"")
+    assert found.link is Link.OPEN
+
+
+@pytest.mark.parametrize(("least", "told"), [("0.95", True), ("0.5", False)])
+def test_noise_fainter_than_in_honest_pictures_is_told_and_decides_nothing(least, told):
+    subject = half_precise()
+    flat = Whitening(np.zeros(works.SHAPE, np.float32), np.ones(works.SHAPE, np.float32))
+    steps, digest = subject.recipe.latent_steps, subject.recipe.model.digest
+    said = f'{{"whitened_cosine":{{"min":"{least}"}}}}'
+    known = Calibration(digest, works.SHAPE, steps, flat, Thresholds(0.02, 0.2), said)
+    other = np.random.default_rng(5).normal(size=works.SHAPE)
+    integers = quantise((10 * subject.noise + 6 * other).astype(np.float32), steps)
+    trust = ModelTrust("test model", digest, {works.SHAPE: known})
+    found = check_correlation(replace(subject, integers=integers, model=trust))
+    assert found.link is Link.HOLDS
+    assert found.check.figures["honest_least"] == float(least)
+    assert ("fainter" in found.check.detail) is told
+
+
+def half_precise():
+    """A subject of another model than the policy's, in bfloat16, made up without any model."""
+    who = master()
+    recipe = replace(works.recipe(bytes(32), who), dtype="bfloat16")
+    integers = np.random.default_rng(0).integers(-20, 20, works.SHAPE).astype(np.int16)
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    secret = derive_work(who, bytes(32))
+    claim = make_claim(
+        Y=commit(secret), nonce=bytes(32), index=0, authors=(), recipe=recipe, integers=integers, rgb=rgb, terms=Terms()
+    )
+    return Subject(claim, recipe, integers, rgb, None)

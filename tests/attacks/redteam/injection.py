@@ -92,9 +92,11 @@ def without_regeneration(lab, i):
     def look():
         report = lab.verify(sealed(forged).sign(), pooled=True)
         warned = "repaints" in STATEMENTS[Verdict.CONSISTENT] and "no regeneration" in report.reason
+        figures["said_to_be_faint"] = float("fainter" in report.reason)
         return report if report.verdict is not Verdict.CONSISTENT or warned else "unwarned"
 
-    return judged(look, figures)
+    found = judged(look, figures)
+    return replace(found, figures={**found.figures, **figures})
 
 
 def before_the_dispute(lab, i, take_out):
