@@ -14,14 +14,12 @@ from tests.attacks.redteam.lab import signed_as_logged
 from tests.attacks.redteam.threat import Outcome, Threat, chance
 from tests.support.entrylog import EntryLog
 
-POOL = 4
-
 
 def attempt(lab, i):
     dice = chance("front-running", i)
     victim = dice.randrange(lab.count)
     work = lab.work(victim)
-    number = dice.randrange(POOL)
+    number = dice.getrandbits(30)
     recipe = replace(work.recipe, seed=seed(commit(lab.thief_secret(number))))
     terms = Terms(notice=f"mine {dice.getrandbits(40)}")
     way = i % 4
@@ -57,6 +55,7 @@ THREAT = Threat(
     method="claims with an own seed, anonymous ones, ones with the victim's seed, several at once, or the victim's own entry submitted early; then the victim logs, and both files are verified against that log",
     kind="cheap",
     attempt=attempt,
+    edition=2,
     success=frozenset(
         {
             "authentic",

@@ -11,13 +11,10 @@ from provenance.commitment import commit, seed
 from tests.attacks.redteam.lab import signed_by
 from tests.attacks.redteam.threat import Threat, chance
 
-POOL = 8
-"""The thief's keys: each makes its own picture of each of the victim's recipes once."""
-
 
 def own_seed(lab, dice, victim):
     """Own key, own seed, the victim's latent and pixels: everything is in order but where the picture comes from."""
-    number = dice.randrange(POOL)
+    number = dice.getrandbits(30)
     secret = lab.thief_secret(number)
     recipe = replace(lab.work(victim).recipe, seed=seed(commit(secret)))
     return lab.thiefs(number, victim, recipe=recipe).sign()
@@ -62,4 +59,5 @@ THREAT = Threat(
     method="own key with own seed; own key with the victim's seed; the victim's commitment with own proofs; parts of both manifests mixed",
     kind="cheap",
     attempt=attempt,
+    edition=2,
 )

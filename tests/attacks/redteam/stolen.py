@@ -23,7 +23,8 @@ from tests.attacks.redteam.lab import signed_as_logged
 from tests.attacks.redteam.threat import Outcome, Threat, chance
 from tests.support.entrylog import EntryLog
 
-POOL = 2
+POOL = 16
+"""Stolen works of each kind; the claims over them differ in every attempt, the pictures among these."""
 
 
 def new_work(lab, dice, victim):
@@ -147,7 +148,7 @@ THREATS = (
         title="Use a stolen secret after its owner has reported it",
         knowledge=KNOWS,
         budget="one run of the model",
-        method="new works in the victim's name, logged after the report or before it; old ones claimed again; the victim's work sold or revoked; a second report of the thief's own; against a verifier who asks the log",
+        method="new works in the victim's name (16 pictures of each prompt, a claim of its own for each attempt), logged after the report or before it; old ones claimed again; the victim's work sold or revoked; a second report of the thief's own; against a verifier who asks the log",
         kind="cheap",
         attempt=attempt_revoked,
         success=frozenset({"authentic", "consistent", "claimed", "owner changed"}),

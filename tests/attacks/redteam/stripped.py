@@ -13,8 +13,6 @@ from provenance.latent import dequantise, quantise
 from provenance.pixels import encode_png, encode_webp
 from tests.attacks.redteam.threat import Threat, chance
 
-POOL = 6
-
 
 def bare(lab, dice, victim):
     """No manifest at all, saved in another form."""
@@ -56,7 +54,7 @@ def noise_latent(lab, dice, victim):
 
 
 def own(lab, dice, victim):
-    number = dice.randrange(POOL)
+    number = dice.getrandbits(30)
     recipe = replace(lab.work(victim).recipe, seed=seed(commit(lab.thief_secret(number))))
     return lab.thiefs(number, victim, recipe=recipe), recipe
 
@@ -80,4 +78,5 @@ THREAT = Threat(
     kind="cheap",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
+    edition=2,
 )
