@@ -37,7 +37,7 @@ DRAWS = 8
 """Wrong seeds that each picture is compared with in a dispute."""
 
 
-NEAR_BITS, NEAR_MARGIN = 1.0, 4.0
+NEAR_BITS, NEAR_MARGIN = 1.0, 3.0
 """Bits a value, and how many times those of the best chance draw, that make another picture a near copy (5).
 
 A correlation of 0.87: a picture with noise put in and taken out keeps that until it is plainly damaged.

@@ -98,7 +98,7 @@ def test_a_thief_who_took_the_victims_noise_out_is_decided_by_the_regeneration_o
 
 
 @pytest.mark.parametrize(
-    "weaker", [near(0.9, 0.1), near(2.6, 0.7), near(2.6, 3.0, beaten=False), alike(), noise(0.0, same=True)]
+    "weaker", [near(0.9, 0.1), near(2.6, 0.9), near(2.6, 3.0, beaten=False), alike(), noise(0.0, same=True)]
 )
 def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
     outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), weaker, weaker)
