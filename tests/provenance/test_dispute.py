@@ -34,7 +34,7 @@ def noise(bits=300.0, *, same=False):
 
 
 def alike(**changes):
-    found = {"alike": True, "linked": False, "rank": Rank(1.0, 0.3, 8, beaten=True), **changes}
+    found = {"alike": True, "linked": False, "rank": Rank(0.9, 0.3, 8, beaten=True), **changes}
     return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(**found))
 
 
