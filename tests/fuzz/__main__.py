@@ -7,25 +7,20 @@ stopped and begun again goes on where it was. What is found is written to tests/
 import argparse
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.fuzz.engine import keep_finding
-from tests.fuzz.registry import TARGETS
+from tests.fuzz.engine import keep_finding, prepare, turn
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "fuzz"
-TURN = 20.0
-"""Seconds of the processor in one turn of one target, beside what its imports and seeds take."""
+TURN = 10.0
+"""Seconds of the processor in one turn of one target."""
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="only these; --list names all")
-    parser.add_argument("--list", action="store_true", help="name the targets")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="only these; all if none is named")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the processor, in this run; 60 if not said")
     parser.add_argument(
         "--turn", type=float, default=TURN, help=f"seconds of one target in a row; {TURN:g} if not said"
@@ -33,20 +28,18 @@ def main():
     parser.add_argument("--engine", choices=("auto", "atheris", "blind"), default="auto")
     parser.add_argument("--json", type=Path, help="write the account of all runs so far there")
     options = parser.parse_args()
-    if options.list:
-        print("\n".join(TARGETS))
-        return
-    unknown = set(options.targets) - set(TARGETS)
-    if unknown:
-        parser.error(f"no such target: {', '.join(sorted(unknown))}")
     engine = options.engine
     if engine == "auto":
         engine = "atheris" if importlib.util.find_spec("atheris") else "blind"
+    try:
+        ready = prepare(engine, options.targets)
+    except KeyError as error:
+        parser.error(f"no such target: {error.args[0]}; see tests/fuzz/targets_*.py")
     account = _Account(engine)
     left, findings = options.minutes * 60.0, 0
     while left > 0:
-        name = account.next(options.targets or list(TARGETS))
-        spent, found = _turn(account, name, min(options.turn, left), engine)
+        name = account.next(list(ready))
+        spent, found = _turn(account, name, ready, min(options.turn, left), engine)
         left, findings = left - spent, findings + found
     print(account.summary())
     if options.json:
@@ -103,27 +96,20 @@ class _Account:
         }
 
 
-def _turn(account, name, seconds, engine):
-    """One turn in a process of its own; (seconds spent, findings)."""
+def _turn(account, name, ready, seconds, engine):
+    """One turn; (seconds spent, findings)."""
     folder = BUILD / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "account.json").unlink(missing_ok=True)
-    seed = str(1 + account.of(name)["turns"])
-    command = [sys.executable, "-m", "tests.fuzz.engine", name, str(BUILD), str(seconds), seed, engine]
-    environment = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("wb") as log:
-        code = subprocess.run(command, cwd=ROOT, env=environment, stderr=log, check=False).returncode
-    told = folder / "account.json"
-    turn = json.loads(told.read_text()) if told.exists() else {"runs": 0, "seconds": 0.0, "slowest": 0.0, "findings": 0}
+    code, told = turn(*ready[name], folder, seconds=seconds, seed=1 + account.of(name)["turns"], engine=engine)
+    done = told or {"runs": 0, "seconds": 0.0, "slowest": 0.0, "findings": 0}
     now = folder / "now"
     if code and not now.exists():
         raise SystemExit(f"{name}: could not be fuzzed; see {folder / 'log'}")
     if code:
         keep_finding(name, now.read_bytes(), f"the process died with {code}; see {folder / 'log'}")
-        turn["findings"] += 1
+        done["findings"] += 1
         now.unlink()
-    account.add(name, turn)
-    return max(turn["seconds"], 0.5), turn["findings"]
+    account.add(name, done)
+    return max(done["seconds"], 0.5), done["findings"]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""The search for findings in one target, in a process of its own: ``python -m tests.fuzz.engine``, started by the driver.
+"""The search for findings: everything is imported and made once, and each turn of a target is a fork of that process.
 
 With atheris (Linux on x86-64), coverage of our three packages tells which inputs are worth keeping. Without it the
-line where an input ended does: a coarser view that needs nothing. Both change inputs by tests.fuzz.mutate.
+line where an input ended does: a coarser view that needs nothing. Both change inputs by tests.fuzz.mutate. Nothing of
+the product is imported by this module: atheris must be there before it.
 """
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import random
-import sys
 import time
 from pathlib import Path
 
@@ -32,28 +33,60 @@ def wander(seeds, generator, run, enough):
             pool.append(data)
 
 
-class Search:
+def prepare(engine, names=None):
+    """Each target with its seeds, all of them run once; the modules that this imports are watched by atheris."""
+    watching = contextlib.nullcontext()
+    if engine == "atheris":
+        import atheris
+
+        watching = atheris.instrument_imports(include=list(PACKAGES))
+    with watching:
+        registry = importlib.import_module("tests.fuzz.registry")
+        attempt = importlib.import_module("tests.fuzz.target").attempt
+        ready = {}
+        for name in names or registry.TARGETS:
+            target = registry.TARGETS[name]
+            seeds = list(target.seeds())
+            for data in seeds:
+                attempt(target, data)
+            ready[name] = target, seeds
+    return ready
+
+
+def turn(target, seeds, folder, *, seconds, seed, engine):
+    """One turn in a fork; what it did, or None where the process died: then ``folder / "now"`` is what it died of."""
+    (folder / "corpus").mkdir(parents=True, exist_ok=True)
+    (folder / "account.json").unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(log, 2)
+        try:
+            search = _Search(target, seeds, folder, seconds)
+            (search.guided if engine == "atheris" else search.blind)(seed)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # who is done has left before
+    _, status = os.waitpid(child, 0)
+    account = folder / "account.json"
+    told = json.loads(account.read_text()) if account.exists() else None
+    return os.waitstatus_to_exitcode(status), told
+
+
+class _Search:
     """What one process does: its place, its findings, its account."""
 
-    def __init__(self, name, folder, seconds):
-        from tests.fuzz.registry import TARGETS
-
-        self.target = TARGETS[name]
-        self.folder, self.corpus = folder / name, folder / name / "corpus"
-        self.corpus.mkdir(parents=True, exist_ok=True)
-        self.seconds = seconds
-        self.seen, self.findings, self.runs, self.slowest = set(), 0, 0, 0.0
-
-    def start(self):
-        """The seeds, each run once, so that what is imported and made only once is nobody's cost."""
+    def __init__(self, target, seeds, folder, seconds):
         from tests.fuzz.target import attempt
 
-        self.attempt = attempt
-        seeds = list(self.target.seeds())
-        for data in seeds:
-            attempt(self.target, data)
+        self.target, self.seeds, self.folder, self.seconds, self.attempt = target, seeds, folder, seconds, attempt
+        self.corpus = folder / "corpus"
+        self.seen, self.findings, self.runs, self.slowest = set(), 0, 0, 0.0
+        attempt(target, seeds[-1])  # what a process makes for itself is nobody's cost
         self.began = time.process_time()
-        return seeds
 
     def over(self):
         return time.process_time() - self.began >= self.seconds
@@ -73,7 +106,7 @@ class Search:
         return outcome
 
     def account(self):
-        """What was done so far, for the driver."""
+        """What was done so far, for the parent."""
         seconds = round(time.process_time() - self.began, 1)
         told = {"runs": self.runs, "seconds": seconds, "slowest": round(self.slowest, 3), "findings": self.findings}
         (self.folder / "account.json").write_text(json.dumps(told))
@@ -81,31 +114,31 @@ class Search:
     def finish(self):
         self.account()
         (self.folder / "now").unlink(missing_ok=True)
+        os._exit(0)  # libFuzzer knows no other end
 
     def blind(self, seed):
-        seeds = self.start()
-        wander(seeds, random.Random(seed), self.one, self.over)
+        wander(self.seeds, random.Random(seed), self.one, self.over)
         self.finish()
 
-    def guided(self, seed, atheris):
-        seeds = self.start()
-        for data in seeds:
+    def guided(self, seed):
+        import atheris
+
+        for data in self.seeds:
             (self.corpus / hashlib.sha256(data).hexdigest()).write_bytes(data)
 
         def run(data):
             if self.over():
                 self.finish()
-                os._exit(0)  # libFuzzer knows no other end
             self.one(data)
 
         def change(data, most, seed):
             generator = random.Random(seed)
             if generator.random() < 0.1:
                 return atheris.Mutate(data, most)
-            return mutate(data, generator, seeds)[:most]
+            return mutate(data, generator, self.seeds)[:most]
 
         options = {"max_len": MAX_BYTES, "seed": seed % 2**31 or 1, "timeout": 900, "rss_limit_mb": 0, "verbosity": 0}
-        arguments = [sys.argv[0], str(self.corpus), *(f"-{name}={value}" for name, value in options.items())]
+        arguments = ["fuzz", str(self.corpus), *(f"-{name}={value}" for name, value in options.items())]
         atheris.Setup(arguments, run, custom_mutator=change)
         atheris.Fuzz()
 
@@ -117,21 +150,3 @@ def keep_finding(name, data, fault):
     short = hashlib.sha256(data).hexdigest()[:16]
     (place / short).write_bytes(data)
     print(f"{name}: found/{name}/{short}: {fault}", flush=True)
-
-
-def main(name, folder, seconds, seed, engine):
-    """One process; the arguments are those of the command line."""
-    if engine == "blind":
-        Search(name, Path(folder), float(seconds)).blind(int(seed))
-        return
-    import atheris
-
-    search_imports = atheris.instrument_imports(include=list(PACKAGES))
-    with contextlib.redirect_stdout(sys.stderr), search_imports:
-        search = Search(name, Path(folder), float(seconds))
-        search.start()  # imports what the target needs
-    search.guided(int(seed), atheris)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

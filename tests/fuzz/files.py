@@ -11,16 +11,23 @@ from pathlib import Path
 SEPARATOR = b"=====\n"
 
 
-@functools.cache
-def _folder(_process):
+def once(make):
+    """As functools.cache, for what does not survive a fork: threads, connections, folders of a process."""
+    cached = functools.cache(lambda _process: make())
+    return lambda: cached(os.getpid())
+
+
+@once
+def folder():
+    """A folder of this process, removed at its end."""
     made = Path(tempfile.mkdtemp(prefix="fuzz."))
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    atexit.register(_remove, made, os.getpid())
     return made
 
 
-def folder():
-    """A folder of this process, removed at its end."""
-    return _folder(os.getpid())
+def _remove(made, process):
+    if os.getpid() == process:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextlib.contextmanager

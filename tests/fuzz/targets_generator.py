@@ -1,17 +1,16 @@
 """Models and files that the generator is given: configurations, tensors, samplers in strangers' recipes, prompts."""
 
-import functools
 import json
 import shutil
 from pathlib import Path
 
-from tests.fuzz.files import as_file, folder
+from tests.fuzz.files import as_file, folder, once
 from tests.fuzz.target import Target, each
 
 HOUSE = Path(__file__).parents[2] / "generator" / "house" / "model"
 
 
-@functools.cache
+@once
 def _model():
     """A folder with the house model's configurations and no weights."""
     made = folder() / "model"
@@ -64,7 +63,7 @@ def run_sampler(data):
 
     try:
         value = json.loads(data)
-        scheduler = Scheduler(str(value["name"]), json.dumps(value["config"]))
+        scheduler = Scheduler(str(value["name"]), json.dumps(dict(value["config"])))
     except (ValueError, LookupError, TypeError, RecursionError):  # no recipe holds it
         return
     build_scheduler(scheduler)
@@ -170,7 +169,8 @@ def tokenizers():
 TARGETS = (
     Target("model-index", run_model_index, lambda: [(HOUSE / "model_index.json").read_bytes()], ("generator.models.open_model",), cost=4),
     Target("model-parts", run_model_parts, model_parts, (
-        "generator.models.native_size", "generator.schedulers.read_scheduler"), cost=4),
+        "generator.models.native_size",
+            "generator.configuration.read_configuration", "generator.schedulers.read_scheduler"), cost=4),
     Target("sampler", run_sampler, samplers, ("generator.schedulers.build_scheduler",), cost=20),
     Target("tensors", run_tensors, tensors, (
         "generator.latentfile.read_latent", "generator.latentfile.read_workflow", "generator.adapters.adapter_file",

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import threading
 
-from tests.fuzz.files import as_file, folder
+from tests.fuzz.files import as_file, folder, once
 from tests.fuzz.target import Target, each
 from tests.fuzz.targets_protocol import VECTORS, entries, log_note, successions
 from tests.support.pictures import NOW
@@ -65,7 +65,7 @@ class _Server:
                     pass
 
 
-@functools.cache
+@once
 def _server():
     return _Server()
 
@@ -155,7 +155,7 @@ def run_witness_request(data):
     parse_request(data)
 
 
-@functools.cache
+@once
 def _witness():
     from ledger.witness import Witness
     from provenance.notekey import KeyType, new_signer
@@ -229,31 +229,28 @@ def run_backup(data):
 
     target = folder() / "restored.db"
     try:
-        with as_file(data, "backup.db") as path, as_file(_log_key(), "log.key") as keys:
+        with as_file(data, "backup.db") as path, as_file(_backup()[1], "log.key") as keys:
             restore(path, str(target), keys, None)
     finally:
         for left in folder().glob("restored.db*"):
             left.unlink()
 
 
-def _log_key():
-    backups()
-    return (folder() / "original.db.key").read_bytes()
-
-
 @functools.cache
-def backups():
+def _backup():
+    """A backup of a log of two entries, and the log's keys."""
     from ledger.backup import back_up
     from ledger.local import open_ledger
     from provenance.notekey import VerifierKey
 
-    made = open_ledger(str(folder() / "original.db"), create=True)
+    path = folder() / "original.db"
+    made = open_ledger(str(path), create=True)
     try:
         made.submit_batch(entries()[-2:])
         back_up(made.log, folder() / "made.db", [VerifierKey.parse(key) for key in made.verifier_keys])
     finally:
         made.close()
-    return [(folder() / "made.db").read_bytes()]
+    return (folder() / "made.db").read_bytes(), path.with_name("original.db.key").read_bytes()
 
 
 def run_monitor_state(data):
@@ -302,6 +299,6 @@ TARGETS = (
     Target("newest", run_newest, lambda: [log_note()], ("ledger.newest.read_newest", "ledger.newest.supersedes")),
     Target("key-file", run_key_file, key_files, (
         "ledger.keys.load_keys", "ledger.keys.load_verifiers", "ledger.witnesskeys.open_keys", "ledger.tsa.open_authority"), cost=4),
-    Target("backup", run_backup, backups, ("ledger.backup.restore",), cost=300, seconds=4.0),
+    Target("backup", run_backup, lambda: [_backup()[0]], ("ledger.backup.restore",), cost=300, seconds=4.0),
     Target("monitor-state", run_monitor_state, monitor_states, ("ledger.monitorstate.MonitorState.kept",), cost=8),
 )  # fmt: skip

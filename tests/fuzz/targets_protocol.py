@@ -151,14 +151,14 @@ def run_history(data):
     from provenance.ports import LoggedEntry
 
     class Shown:
-        location = "the log"
+        location, origin, verifier_key = "the log", log().origin, log().verifier_key
+        verifier_keys = log().verifier_keys
 
         def find(self, _identifier):
-            return (
-                log().entries[0].logged
-                if hasattr(log().entries[0], "logged")
-                else LoggedEntry(0, log().entries[0].data)
-            )
+            return LoggedEntry(0, log().entries[0].data)
+
+        def receipt(self, _index):
+            return log().receipt(0)
 
         def follow_ups(self, _subject, *, after=-1, **_criteria):
             return [LoggedEntry(1, data)] if after < 1 else []
@@ -600,7 +600,7 @@ def _b64(data):
 TARGETS = (
     simple("claim", "claim", "parse_claim", claims),
     Target("entry", run_entry, entries, tuple(f"provenance.{name}" for name in (
-        "entry.parse_any", "claim.parse_entry", "claim.read_entry", "claim.read_shape", "claim.read_steps",
+        "entry.parse_any",  "claim.read_entry", "claim.read_shape", "claim.read_steps",
         "followup.read_follow_up", "followup_body.read_body", "followup_body.read_key"))),
     Target("history", run_history, entries, ("provenance.history.read_history", "provenance.history.read_entry_of"), cost=4),
     Target("follow-up", run_follow_up, lambda: log().extra, ("provenance.followup.parse_follow_up",)),
@@ -622,7 +622,7 @@ TARGETS = (
     Target("grant", run_grant, grants, ("provenance.grant.parse_grant",)),
     Target("offer", run_offer, offers, ("provenance.offer.parse_offer",)),
     Target("draft", run_draft, drafts, ("provenance.draft.parse_draft",)),
-    Target("sidecar", run_sidecar, sidecars, ("provenance.sidecar.parse_sidecar",)),
+    Target("sidecar", run_sidecar, sidecars, ("provenance.sidecar.parse_sidecar", "provenance.claim.parse_entry")),
     Target("claim-file", run_claim_file, claim_files, ("provenance.claimfile.parse_claim_file",), cost=2),
     Target("dispute-side", run_side, claim_files, ("provenance.side.read_side",), cost=10),
     Target("policy", run_policy, policies, ("provenance.policy.parse_policy",)),

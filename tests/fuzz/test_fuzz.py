@@ -9,7 +9,7 @@ from tests.fuzz.mutate import mutate
 from tests.fuzz.registry import TARGETS
 from tests.fuzz.target import Target, attempt
 
-INPUTS = 120
+INPUTS = 80
 """Of a cheap target; of others so many fewer."""
 
 FOUND = sorted(path for path in engine.FOUND.rglob("*") if path.is_file())
@@ -45,8 +45,8 @@ def test_honest_and_slightly_dishonest_inputs(name):
     engine.wander(seeds, generator, run, lambda: next(left, None) is None)
 
 
-NEVER_ACCEPTED = {"sealed-prompt", "challenge", "dispute-side", "attackers-manifest"}
-"""Their honest inputs end in an error of ours too: another commitment, a time that is over, an unproved claim."""
+NEVER_ACCEPTED = {"sealed-prompt", "challenge", "dispute-side", "attackers-manifest", "history"}
+"""Their honest inputs end in an error of ours too: another commitment, a time that is over, an entry without its proof."""
 
 
 def test_a_fault_of_every_kind_is_seen():
@@ -66,10 +66,9 @@ def test_a_fault_of_every_kind_is_seen():
         bounds = {"seconds": 0.01} if "seconds" in words else {"memory_mib": 16} if "memory" in words else {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "GIVEN_UP", 0.2)
-            if "MiB" in words:
-                peaks = iter((0.0, 64.0))
-                patch.setattr(module, "_peak_mib", lambda peaks=peaks: next(peaks))
-            found = attempt(Target("x", run, lambda: [b""], (), memory_mib=16, **bounds), b"")
+            if "MiB" in words:  # the peak of this process is far away by now
+                patch.setattr(module, "_peak_mib", iter((0.0, 64.0)).__next__)
+            found = attempt(Target("x", run, lambda: [b""], (), **bounds), b"")
         assert words in found.fault
 
 
@@ -85,15 +84,17 @@ def test_an_error_of_several_lines_is_a_fault():
 
 
 @pytest.mark.parametrize(
-    "name", ["entry", "pixels", "any-picture", "token", "note", "latent", "bundle", "store", "tensors"]
+    "name", ["entry", "pixels", "any-picture", "token", "note", "latent", "bundle", "store"]
 )
-def test_mutations_keep_what_a_format_needs(name):
-    """Structure survives often enough that the parser's inside is reached, and no two seeds of chance give the same."""
-    seeds = list(TARGETS[name].seeds())
-    generator = random.Random(1)
-    made = [mutate(generator.choice(seeds), generator, seeds) for _ in range(200)]
-    assert len(set(made)) > 150
-    heads = {data[:4] for data in seeds}
-    assert sum(data[:4] in heads for data in made) > 100
-    generator = random.Random(1)
-    assert made == [mutate(generator.choice(seeds), generator, seeds) for _ in range(200)]
+def test_mutations_come_to_many_ends(name):
+    """So the parser's inside is reached and not its first check; and one seed of chance gives the same every time."""
+    target = TARGETS[name]
+    seeds = list(target.seeds())
+
+    def made(seed):
+        generator = random.Random(seed)
+        return [mutate(generator.choice(seeds), generator, seeds) for _ in range(100)]
+
+    assert made(1) == made(1) != made(2)
+    ends = {attempt(target, data).signature for data in (*seeds, *made(1))}
+    assert len(ends) >= 5
