@@ -68,7 +68,7 @@ def read_picture_file(path: Path) -> bytes:
     if not data:
         raise UsageError(f"{path} is empty; a picture file is needed")
     if media_type_of(data) is None:
-        raise UsageError(f"{path} is no picture file (PNG or WebP is needed)")
+        raise UsageError(f"{path} is no picture file (PNG, WebP or JPEG, for instance)")
     return data
 
 
@@ -215,7 +215,10 @@ def inspect(file: Path, as_json: bool, c2pa: bool) -> None:
     from provenance.inspection import describe
 
     data = read_picture_file(file)
-    description = describe(data, with_store=c2pa)
+    try:
+        description = describe(data, with_store=c2pa)
+    except InvalidError as error:
+        raise InvalidError(f"{file}: {error}") from error
     if description is None:
         raise UnprovedError(f"{file}: no C2PA manifest in this file; it may have been stripped")
     if as_json:

@@ -127,8 +127,11 @@ def read_side(letter: str, name: str, data: bytes, request: Request, openings: t
             prompt = open_prompt(work.recipe, opening)
             return Side(letter, name, digest, "claim file", claimed, claimed.reference, prompt)
         work = work_of_file(data, name, request.policy)
-    except (InvalidError, UnprovedError) as error:
-        raise type(error)(f"{name}: {error}") from error
+    except UnprovedError as error:
+        advice = f"to compare it with one claim: seedproof verify {name} --claim CLAIM"
+        raise UnprovedError(f"{name}: {error}; {advice}") from error
+    except InvalidError as error:
+        raise InvalidError(f"{name}: {error}") from error
     opening = _fitting(work.recipe.prompt, openings)
     asked = replace(request, opening=opening)
     report = verify(data, asked)

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from provenance.cli import main
-from tests.support.forge import made
+from tests.support.forge import fewest_steps, made
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +182,15 @@ def test_inspect_of_an_unsigned_picture_exits_3(capsys, tmp_path):
     assert one_line(err)
 
 
+def test_inspect_names_the_file_that_is_cut_off(capsys, picture, tmp_path):
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:3000])
+    code, out, err = run(capsys, "inspect", "cut.png", "--json")
+    assert code == 1
+    assert not out
+    assert one_line(err)
+    assert "cut.png" in err
+
+
 def test_create_without_keys_says_how_to_make_them(capsys, tmp_path):
     code, _, err = run(capsys, "create", "hills", "-o", "hills.png")
     assert code == 2
@@ -308,7 +317,7 @@ def test_respond_asks_a_person_before_it_signs(capsys, tmp_path, keys):
 
 
 def test_sealed_prompt_is_disclosed_to_one_reader(capsys, tmp_path, keys):
-    run(capsys, "create", "a secret lake", "-o", "lake.png", "--steps", "4", "--seal-prompt")
+    run(capsys, "create", "a secret lake", "-o", "lake.png", "--steps", fewest_steps(), "--seal-prompt")
     assert b"secret" not in (tmp_path / "lake.png").read_bytes()
     assert run(capsys, "verify", "lake.png")[0] == 3
     assert run(capsys, "disclose", "lake.png", "-o", "opening.json")[0] == 0
@@ -334,7 +343,7 @@ def test_outputs_are_not_overwritten(capsys, tmp_path, keys, picture):
 
 
 def test_publish_puts_another_logs_receipt_into_the_manifest(capsys, tmp_path, keys):
-    run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", "4")
+    run(capsys, "create", "a calm lake", "-o", "lake.png", "--steps", fewest_steps())
     before = json.loads(run(capsys, "inspect", "lake.png", "--json")[1])
     code, _, err = run(capsys, "publish", "lake.png", "--ledger", tmp_path / "second.db")
     assert code == 0, err

@@ -80,6 +80,8 @@ def test_a_dispute_without_regeneration_on_the_command_line(folder, capsys):
     assert "Not determined" in (folder / "page.html").read_text()
     assert run("dispute", "a.png", "b.json", "--quick", "--html", "page.html") == 2
     assert run("dispute", "a.png", "a.png", "--quick") == 2
+    capsys.readouterr()
     assert run("dispute", "a.png", "bare.png", "--quick") == 3
+    assert "seedproof verify bare.png --claim" in capsys.readouterr().err
     (folder / "empty").write_bytes(b"")
     assert run("dispute", "a.png", "empty", "--quick") == 2
