@@ -15,6 +15,7 @@ from provenance.latent import step_array
 from tests.attacks.redteam import (
     fine_tuning,
     grinding_pictures,
+    half_precision,
     image_to_image,
     injection,
     inversion,
@@ -28,12 +29,18 @@ from tests.attacks.redteam.painter import bits, psnr
 from tests.attacks.redteam.reencode import TRANSFORMATIONS
 
 SHAPE = (4, 16, 16)
-THREATS = {
-    threat.name: threat
-    for module in (fine_tuning, grinding_pictures, image_to_image, injection, inversion, prompt_optimisation, reencode)
-    for threat in getattr(module, "THREATS", None) or (module.THREAT,)
-}
-OPTIMISED = {"fine-tuning", "prompt-optimisation"}
+MODULES = (
+    fine_tuning,
+    grinding_pictures,
+    half_precision,
+    image_to_image,
+    injection,
+    inversion,
+    prompt_optimisation,
+    reencode,
+)
+THREATS = {threat.name: threat for module in MODULES for threat in getattr(module, "THREATS", None) or (module.THREAT,)}
+OPTIMISED = {"fine-tuning", "half-precision", "prompt-optimisation"}
 MAY_BE_CONSISTENT = {"injection-sealed", "injection-dispute", "injection-erased", "remix-of-a-victim"}
 """Where *consistent* is what is promised, or where a dispute and not ``verify`` has the last word."""
 
@@ -151,7 +158,7 @@ def test_every_transformation_changes_the_picture_or_its_size():
 
 
 def test_every_class_has_as_many_attempts_as_its_kind_needs():
-    assert len(THREATS) == 11
+    assert len(THREATS) == 12
     assert all(threat.wanted == (30 if name in OPTIMISED else 300) for name, threat in THREATS.items())
     assert all("consistent" in threat.success for name, threat in THREATS.items() if name not in MAY_BE_CONSISTENT)
 
@@ -178,6 +185,7 @@ def test_small_optimisations_break_nothing(lab):
         (inversion, {"keys": 64}),
         (prompt_optimisation, {"rounds": 1, "descent": 1}),
         (fine_tuning, {"steps": 2}),
+        (half_precision, {"seeds": 12}),
     ):
         outcome = module.attempt(lab, 1, **how)
         assert not module.THREAT.broken_by(outcome.verdict), outcome
