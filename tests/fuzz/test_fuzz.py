@@ -83,9 +83,7 @@ def test_an_error_of_several_lines_is_a_fault():
     assert "several lines" in attempt(target, b"one\ntwo").fault
 
 
-@pytest.mark.parametrize(
-    "name", ["entry", "pixels", "any-picture", "token", "note", "latent", "bundle", "store"]
-)
+@pytest.mark.parametrize("name", ["entry", "pixels", "any-picture", "token", "note", "latent", "bundle", "store"])
 def test_mutations_come_to_many_ends(name):
     """So the parser's inside is reached and not its first check; and one seed of chance gives the same every time."""
     target = TARGETS[name]
