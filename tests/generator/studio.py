@@ -12,7 +12,7 @@ from provenance.claim import Terms
 from provenance.home import Home
 from provenance.policy import default_policy
 from provenance.recipe import Prompt
-from tests.support.forge import person
+from tests.support.forge import fewest_steps, person
 
 
 @functools.cache
@@ -41,7 +41,7 @@ def job(output, prompt="a calm lake at dawn", **changes):
         "output": output,
         "width": 128,
         "height": 128,
-        "steps": 4,
+        "steps": fewest_steps(),
         "guidance": Decimal(2),
         "dtype": "float32",
         "seal_prompt": False,

@@ -47,6 +47,13 @@ def policy():
 
 
 @functools.cache
+def fewest_steps():
+    """The fewest steps with which the default policy can find a picture of the house model authentic."""
+    (calibration,) = policy().models[house_model().identity.digest].calibrations.values()
+    return calibration.region.steps[0]
+
+
+@functools.cache
 def person(name):
     """(master, credentials) of somebody."""
     return Master(hashlib.sha256(name.encode()).digest()), new_credentials(name, NOW)
