@@ -182,6 +182,15 @@ def test_inspect_of_an_unsigned_picture_exits_3(capsys, tmp_path):
     assert one_line(err)
 
 
+def test_inspect_names_the_file_that_is_cut_off(capsys, picture, tmp_path):
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:3000])
+    code, out, err = run(capsys, "inspect", "cut.png", "--json")
+    assert code == 1
+    assert not out
+    assert one_line(err)
+    assert "cut.png" in err
+
+
 def test_create_without_keys_says_how_to_make_them(capsys, tmp_path):
     code, _, err = run(capsys, "create", "hills", "-o", "hills.png")
     assert code == 2
