@@ -5,6 +5,7 @@ stopped and begun again goes on where it was. What is found is written to tests/
 """
 
 import argparse
+import importlib
 import importlib.util
 import json
 from datetime import UTC, datetime
@@ -26,24 +27,26 @@ def main():
         "--turn", type=float, default=TURN, help=f"seconds of one target in a row; {TURN:g} if not said"
     )
     parser.add_argument("--engine", choices=("auto", "atheris", "blind"), default="auto")
+    parser.add_argument("--report", action="store_true", help="run nothing, tell what was done so far")
     parser.add_argument("--json", type=Path, help="write the account of all runs so far there")
     options = parser.parse_args()
     engine = options.engine
     if engine == "auto":
         engine = "atheris" if importlib.util.find_spec("atheris") else "blind"
+    account = _Account(engine)
+    if options.report:
+        account.tell(importlib.import_module("tests.fuzz.registry").TARGETS, options.json)
+        return
     try:
         ready = prepare(engine, options.targets)
     except KeyError as error:
         parser.error(f"no such target: {error.args[0]}; see tests/fuzz/targets_*.py")
-    account = _Account(engine)
     left, findings = options.minutes * 60.0, 0
     while left > 0:
         name = account.next(list(ready))
         spent, found = _turn(account, name, ready, min(options.turn, left), engine)
         left, findings = left - spent, findings + found
-    print(account.summary())
-    if options.json:
-        options.json.write_text(json.dumps(account.document(options.minutes), indent=2) + "\n")
+    account.tell(importlib.import_module("tests.fuzz.registry").TARGETS, options.json)
     if findings:
         raise SystemExit(1)
 
@@ -74,24 +77,29 @@ class _Account:
         BUILD.mkdir(parents=True, exist_ok=True)
         self.path.write_text(json.dumps(self.targets, indent=1))
 
+    def tell(self, names, file):
+        print(self.summary())
+        if file:
+            file.write_text(json.dumps(self.document(names), indent=2) + "\n")
+
     def summary(self):
         had = [each for each in self.targets.values() if each["turns"]]
         minutes = sum(each["seconds"] for each in had) / 60
         return (
             f"{sum(each['runs'] for each in had)} inputs to {len(had)} targets in {minutes:.1f} minutes of the processor; "
-            f"{sum(each['findings'] for each in had)} findings in all, slowest input {max(each['slowest'] for each in had)} s"
+            f"{sum(each['findings'] for each in had)} findings in all, slowest input {max((each['slowest'] for each in had), default=0)} s"
         )
 
-    def document(self, minutes):
+    def document(self, names):
         had = {name: each for name, each in self.targets.items() if each["turns"]}
         return {
-            "command": f"python -m tests.fuzz --minutes {minutes:g} --json benchmarks/results/fuzz.json",
+            "command": "make fuzz",
             "date": datetime.now(UTC).date().isoformat(),
             "target": "no crash, no hang over 1 s of the processor, only errors of provenance/errors.py",
             "minutes": round(sum(each["seconds"] for each in had.values()) / 60, 1),
             "inputs": sum(each["runs"] for each in had.values()),
-            "findings_before_they_were_mended": sum(each["findings"] for each in had.values()),
-            "findings_left": None,
+            "findings": sum(each["findings"] for each in had.values()),
+            "not_yet_run": sorted(name for name in names if name not in had),
             "targets": had,
         }
 
