@@ -34,6 +34,7 @@ from benchmarks.randommodels import write_random_model
 from generator.create import Job, Studio, create
 from generator.models import HOUSE_MODEL, native_size, open_model
 from generator.runtime import Runtime, load_runtime
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from ledger.local import open_ledger
 from provenance.claim import Terms
 from provenance.credentials import new_credentials
@@ -42,7 +43,6 @@ from provenance.master import new_master
 from provenance.recipe import Prompt
 
 PROMPT = "snowy mountains at sunset"
-HOUSE_STEPS = 12
 
 
 def house(repeats: int) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def house(repeats: int) -> dict[str, Any]:
 
     def picture() -> object:
         noise = torch.randn(1, *shape).numpy()
-        return runtime.decode(runtime.sample(noise, PROMPT, "", steps=HOUSE_STEPS, guidance=2.0))
+        return runtime.decode(runtime.sample(noise, PROMPT, "", steps=HOUSE_STEPS, guidance=float(HOUSE_GUIDANCE)))
 
     picture()
     spent = summary([ms / 1e3 for ms in rounds({"picture": picture}, repeats)["picture"]], 3)

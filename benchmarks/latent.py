@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.common import options, summary, write
 from generator.models import house_model, native_size
 from generator.runtime import load_runtime
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.latent import dequantise, quantise, relative_steps
 from provenance.noise import gaussian
 from provenance.pixels import encode_png
@@ -40,7 +41,7 @@ def main() -> None:
     bits, decibels, shares, exact = [], [], [], 0
     for number, prompt in enumerate(prompts):
         noise = gaussian(hashlib.sha256(f"latent {number}".encode()).digest(), shape)
-        latent = runtime.sample(noise[None], prompt, "", steps=12, guidance=2.0)[0]
+        latent = runtime.sample(noise[None], prompt, "", steps=HOUSE_STEPS, guidance=float(HOUSE_GUIDANCE))[0]
         integers = quantise(latent, calibration.steps)
         stored = encode_latent(integers)
         published = runtime.decode(dequantise(integers, calibration.steps)[None])[0]

@@ -17,6 +17,7 @@ import torch
 from benchmarks.common import options, rounds, summary, write
 from generator.models import house_model
 from generator.runtime import load_runtime
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from ledger.local import open_ledger
 from provenance.authoring import Wrapping, make_claim, prove_claim, wrap
 from provenance.claim import Terms, format_entry, parse_entry
@@ -42,7 +43,9 @@ def main() -> None:
     prompt = Prompt("snowy mountains at sunset")
 
     def bare() -> tuple[object, object]:
-        latent = runtime.sample(torch.randn(1, *shape).numpy(), prompt.text, "", steps=12, guidance=2.0)
+        latent = runtime.sample(
+            torch.randn(1, *shape).numpy(), prompt.text, "", steps=HOUSE_STEPS, guidance=float(HOUSE_GUIDANCE)
+        )
         return latent, runtime.decode(latent)
 
     latent, pixels = bare()

@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.common import options, write
 from generator.models import house_model, native_size, scheduler_of
 from generator.regenerate import open_regenerator
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.affine import freedom
 from provenance.commitment import seed
 from provenance.copies import LEAST_BITS, MARGIN
@@ -36,7 +37,7 @@ from provenance.recipe import Prompt, Recipe
 from provenance.registration import Registration, register
 from tests.support import landscapes as do
 
-STEPS, GUIDANCE, NOISE_DRAWS = 12, 2, 200
+STEPS, GUIDANCE, NOISE_DRAWS = HOUSE_STEPS, HOUSE_GUIDANCE, 200
 
 TRANSFORMATIONS: dict[str, Any] = {
     "none": lambda a: a,

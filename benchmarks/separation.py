@@ -1,4 +1,4 @@
-"""Right seed against wrong seeds: correlation, inversion and regeneration over 100 prompts x 16 wrong seeds.
+"""Right seed against wrong seeds: correlation, inversion and regeneration over 100 prompts x 32 wrong seeds.
 
 The honest side of each picture is its worst repeat over thread counts, batch sizes, oneDNN on or off, and dtypes. Every
 finished picture is appended to ``--work``, so that an interrupted run goes on; the summary is made of all of them.
@@ -24,13 +24,15 @@ from benchmarks.common import options, summary, write
 from generator.calibrate import Plan, honest_repeats
 from generator.models import house_model, native_size
 from generator.runtime import Runtime, load_runtime
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.commitment import seed
 from provenance.correlation import cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.latent import cell_distance, dequantise, quantise
 from provenance.noise import gaussian
 from provenance.policy import default_policy
 
-PROMPTS, WRONG, STEPS, GUIDANCE = 100, 16, 12, 2.0
+PROMPTS, WRONG, STEPS, GUIDANCE = 100, 32, HOUSE_STEPS, float(HOUSE_GUIDANCE)
+_BATCH = 8
 
 
 def measure(
@@ -39,14 +41,14 @@ def measure(
     """All figures of one picture."""
     noise = gaussian(seed(_key(f"right {number}")), shape)
     others = [gaussian(seed(_key(f"wrong {number} {j}")), shape) for j in range(WRONG)]
-    plan = Plan([prompt], 0, 0, 0, 0, STEPS, Decimal(2), "cpu")
+    plan = Plan([prompt], 0, 0, 0, 0, STEPS, Decimal(HOUSE_GUIDANCE), "cpu")
     run = lambda machine, z: machine.sample(z, prompt, "", steps=STEPS, guidance=GUIDANCE)  # noqa: E731
     made = run(runtime, noise[None])[0]
     integers = quantise(made, trust.steps)
     stored = dequantise(integers, trust.steps)
     repeats = {"same": run(runtime, noise[None])[0], **honest_repeats(runtime, plan, prompt, noise)}
     repeats["bfloat16"] = run(low, noise[None])[0]
-    wrongs = [x for half in (others[:8], others[8:]) for x in run(runtime, np.stack(half))]
+    wrongs = [x for at in range(0, WRONG, _BATCH) for x in run(runtime, np.stack(others[at : at + _BATCH]))]
     inverted = runtime.invert(stored[None], prompt, "", steps=STEPS, guidance=GUIDANCE)[0]
     return {
         "prompt": prompt,

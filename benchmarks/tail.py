@@ -24,6 +24,7 @@ from benchmarks.common import options, write
 from benchmarks.tail_plot import plot
 from benchmarks.tilted import weighted
 from generator.models import house_model, native_size
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.commitment import seed, wrong_seed
 from provenance.correlation import cosine, dct2, dct_matrix, log2_false_accept, threshold
 from provenance.latent import dequantise, quantise
@@ -39,7 +40,7 @@ TESTS = ("plain", "whitened", "inversion")
 RATES = tuple(10.0 ** (-half / 2) for half in range(1, 13))
 BITS = (10, 20, 40, 64, 96, 128)
 BLOCK = 2**14
-STEPS, GUIDANCE = 12, 2.0
+STEPS, GUIDANCE = HOUSE_STEPS, float(HOUSE_GUIDANCE)
 
 
 def honest(pictures: int, work: Path) -> tuple[NDArray[np.float32], NDArray[np.float64], Calibration]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["family_for", "options_of", "setup_of", "usual"]
 
-HOUSE_STEPS, HOUSE_GUIDANCE = 12, "2"
+HOUSE_STEPS, HOUSE_GUIDANCE = 12, "2.5"
 
 
 def setup_of(model: InstalledModel, adapters: Sequence[Adapter], *, replaced: bool) -> Setup | None:

@@ -59,8 +59,20 @@ def _stages(model: Path, config: dict[str, Any]) -> str:
                 f"{config['denoiser']['batch']}, from {pictures:,} pictures and their mirror images | training loss "
                 f"{last.get('loss', 0):.4f}, held-out loss of the averaged weights {held.get('held_out', 0):.4f} |"
             ),
+            *_annealing(_log(model / "denoiser-annealed.jsonl")),
         ]
     )
+
+
+def _annealing(log: list[dict[str, Any]]) -> list[str]:
+    """The row of the last stage, in which the learning rate falls to nothing; none where it was not run."""
+    if not log:
+        return []
+    first, last = log[0], _last(log, "loss")
+    return [
+        f"| the same, annealed | {(last['seconds'] - first['seconds']) / 60:.0f} min, to step {last['step']:,} | training "
+        f"loss {last['loss']:.4f}, held-out loss {_last(log, 'held_out').get('held_out', 0):.4f} |"
+    ]
 
 
 def _hours(lines: list[dict[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from generator.house.prompts import SHEET
 from generator.pipeline import FlowPipeline, load
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ mpl.use("agg")
 
 PROMPTS = tuple(prompt for prompt, _ in SHEET)
 SEEDS = 8
-STEPS, GUIDANCE = 12, 2.0
+STEPS, GUIDANCE = HOUSE_STEPS, float(HOUSE_GUIDANCE)
 _EDGE, _GAP, _CAPTION = 128, 4, 20
 
 

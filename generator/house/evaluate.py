@@ -23,6 +23,7 @@ from generator.house.judge import HEADS, held_out_accuracy, open_judge, train_ju
 from generator.house.prompts import KIND_PROMPTS, SHEET, scene_prompts
 from generator.house.scenes.objects import KINDS
 from generator.pipeline import FlowPipeline, load
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy", "copies", "diversity", "evaluate", "noise"]
 
-STEPS, GUIDANCE = 12, 2.0
+STEPS, GUIDANCE = HOUSE_STEPS, float(HOUSE_GUIDANCE)
 _EDGE = 128
 _COPY_SHARDS = 6
 

@@ -94,7 +94,7 @@ def test_words_that_the_model_does_not_know_are_named():
     assert prompt_remarks(folder, "A mountain lake, at DAWN") == []
     assert prompt_remarks(folder, "") == []
     (remark,) = prompt_remarks(folder, "a Dragon by the éclair lake, another dragon, a Dragon", "--negative")
-    assert "of --negative: Dragon, éclair, another, dragon; it knows 131 words" in remark
+    assert "of --negative: Dragon, éclair, another, dragon; it knows 266 words" in remark
     (remark,) = prompt_remarks(folder, " ".join(f"word{i}" for i in range(20)))
     assert "word7 and 12 more" in remark
 
