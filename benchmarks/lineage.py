@@ -175,7 +175,8 @@ def main() -> None:
     command = (
         "python -m benchmarks.lineage --json benchmarks/results/lineage.json --plot benchmarks/results/lineage.png"
     )
-    write(asked.json, command, {"steps": asked.steps, **figures}, ("torch", "c2pa-python", "numpy"))
+    told = {"model": shop.base.model.name, "steps": asked.steps, **figures}
+    write(asked.json, command, told, ("torch", "c2pa-python", "numpy"))
 
 
 if __name__ == "__main__":

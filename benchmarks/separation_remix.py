@@ -271,4 +271,4 @@ def run(work: Path, pictures: int, plot_path: Path | None) -> dict[str, Any]:
     wanted = [row for (picture, _), row in sorted(rows.items()) if picture < pictures]
     if plot_path is not None:
         plot(wanted, thresholds.reject, plot_path)
-    return conclude(wanted, thresholds)
+    return {"model": shop.base.model.name, "model_digest": stamp, **conclude(wanted, thresholds)}
