@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import text
 
 from ledger.edge import INNER_HEIGHT
+from ledger.paths import Tails, inclusion_path
 from provenance import merkle
 from provenance.errors import LedgerFault
 from provenance.tiles import FULL_WIDTH, MAX_TILE_BYTES, TILE_HEIGHT, Tile, subtrees
@@ -101,9 +102,10 @@ class _EdgeTile:
 
 
 class TileCache:
-    """Full tiles; the one that was not used for longest goes first."""
+    """Full tiles of one log, and the ``tails`` of its trees; the tile that was not used for longest goes first."""
 
-    def __init__(self, limit: int = 4_096) -> None:
+    def __init__(self, limit: int = 1_024) -> None:
+        self.tails = Tails()
         self._limit = limit
         self._tiles: OrderedDict[tuple[int, int], StoredTile] = OrderedDict()
         self._lock = Lock()
@@ -117,7 +119,7 @@ class TileCache:
             return found
 
     def put(self, level: int, index: int, tile: StoredTile) -> None:
-        """Keep it; 12 KB. All of them are the proofs of a million entries."""
+        """Keep it; 12 KB. Of a larger log, proofs read the rows of their leaves' tiles again, with the leaves."""
         with self._lock:
             self._tiles[level, index] = tile
             if len(self._tiles) > self._limit:
@@ -162,7 +164,7 @@ class StoredTree:
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """Path of the leaf ``index`` in the tree of the first ``size`` leaves."""
-        return merkle.inclusion_path(self.node, index, size)
+        return inclusion_path(self.node, index, size, self._cache.tails)
 
     def consistency_path(self, old: int, size: int) -> list[bytes]:
         """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""

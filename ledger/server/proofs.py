@@ -10,8 +10,9 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ledger.paths import Tails, inclusion_path
 from provenance.errors import LedgerFault
-from provenance.merkle import check_inclusion, inclusion_path
+from provenance.merkle import HASH_SIZE, check_inclusion
 from provenance.notation import format_base64
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, subtrees, tile_width
 
@@ -25,16 +26,33 @@ __all__ = ["FRESH_SECONDS", "Proofs", "format_proof"]
 FRESH_SECONDS = 0.1
 """How old the checkpoint may be that is shown; a log publishes a few times a second."""
 
-_TILES = 1_024
-"""Tiles whose subtrees are kept: 35 KB each."""
+_TILES = 4_096
+"""Tiles that are kept, 11 KB each: those of the proofs of a million entries."""
 
-Rows = list[list[bytes]]
+_INNER = 4
 
 
 class _MissingTile(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, tile: Tile) -> None:
         super().__init__(tile.path)
         self.tile = tile
+
+
+class _Nodes:
+    """Complete subtrees of a tile: of a height of 4 and more as they are, the others out of its ``data`` when asked."""
+
+    def __init__(self, data: bytes, tile: Tile) -> None:
+        rows = subtrees(parse_tile(data, tile.width))
+        self._data = data
+        self._lowest = 1 if tile.level else _INNER  # above the leaves there are few tiles, and every proof needs one
+        self._rows = rows[self._lowest :]
+
+    def node(self, height: int, offset: int) -> bytes:
+        """The subtree of this height over the tile's hashes, the ``offset``-th from the left."""
+        if height >= self._lowest:
+            return self._rows[height - self._lowest][offset]
+        part = self._data[(offset << height) * HASH_SIZE : (offset + 1 << height) * HASH_SIZE]
+        return subtrees(parse_tile(part, 1 << height))[-1][0]
 
 
 class Proofs:
@@ -47,7 +65,8 @@ class Proofs:
         self._shown: TreeHead | None = None
         self._until = 0.0
         self._asking: asyncio.Task[TreeHead] | None = None
-        self._rows: OrderedDict[Tile, Rows] = OrderedDict()
+        self._nodes: OrderedDict[Tile, _Nodes] = OrderedDict()
+        self._tails = Tails()
 
     async def shown(self) -> TreeHead:
         """The newest published tree, at most FRESH_SECONDS old; many who ask at once cost one question.
@@ -70,10 +89,14 @@ class Proofs:
         Raises:
             LedgerFault: a tile is missing or damaged. ForgedError: there is no such leaf.
         """
+
+        def nodes(level: int, position: int) -> bytes:
+            return self._node(level, position, head.size)
+
         while True:
             try:
-                path = inclusion_path(lambda level, position: self._node(level, position, head.size), index, head.size)
-                check_inclusion(self._node(0, index, head.size), index, head.size, path, head.root)
+                path = inclusion_path(nodes, index, head.size, self._tails)
+                check_inclusion(nodes(0, index), index, head.size, path, head.root)
             except _MissingTile as missing:
                 await self._read(missing.tile)
                 continue
@@ -95,19 +118,19 @@ class Proofs:
         first = position << height
         index = first // FULL_WIDTH
         tile = Tile(tile_level, index, tile_width(tile_level, index, size))
-        rows = self._rows.get(tile)
-        if rows is None:
+        found = self._nodes.get(tile)
+        if found is None:
             raise _MissingTile(tile)
-        self._rows.move_to_end(tile)
-        return rows[height][(first % FULL_WIDTH) >> height]
+        self._nodes.move_to_end(tile)
+        return found.node(height, (first % FULL_WIDTH) >> height)
 
     async def _read(self, tile: Tile) -> None:
         data = self._tiles.get(tile.path) or await self._threads.run(self._log.tile, tile.path)
         if data is None:
             raise LedgerFault(f"the published {tile.path} is missing")
-        self._rows[tile] = subtrees(parse_tile(data, tile.width))
-        if len(self._rows) > _TILES:
-            self._rows.popitem(last=False)
+        self._nodes[tile] = _Nodes(data, tile)
+        if len(self._nodes) > _TILES:
+            self._nodes.popitem(last=False)
 
 
 def format_proof(index: int, path: list[bytes], note: bytes) -> bytes:

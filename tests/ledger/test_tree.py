@@ -8,6 +8,7 @@ from sqlalchemy import event
 from ledger import database
 from ledger.edge import TILE_COLUMNS, Edge, read_edge
 from ledger.models import Base
+from ledger.paths import Tails, inclusion_path
 from ledger.tree import StoredTree, TileCache
 from provenance import merkle
 from provenance.errors import ForgedError, InvalidError, LedgerFault
@@ -257,3 +258,15 @@ def test_two_writers_do_not_decide_on_one_state(ledger, path):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
+
+
+@pytest.mark.parametrize("sizes", [range(1, 130), [255, 256, 257, 300]])
+def test_paths_with_common_parts_are_those_of_rfc_6962(sizes):
+    tails = Tails()
+    nodes = merkle.nodes_of(LEAVES)
+    for size in sizes:
+        for index in range(size):
+            assert inclusion_path(nodes, index, size, tails) == merkle.inclusion_path(nodes, index, size)
+        for index in (-1, size):
+            with pytest.raises(ForgedError):
+                inclusion_path(nodes, index, size, tails)
