@@ -14,34 +14,22 @@ python -m benchmarks.ledger --json benchmarks/results/ledger.json
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
 import random
 import shutil
-import signal
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.common import options, write
-from provenance import proof
-from provenance.claim import Claim, Entry, LatentRef, Output, Terms, claim_id, format_entry
-from provenance.commitment import commit
-from provenance.hashing import Tag
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from benchmarks.ledger_bare import bare_inserts
+from benchmarks.ledger_claims import make_entry, sign_claims
+from benchmarks.ledger_service import Service, batches, database, serving
 
 LUA = Path(__file__).parent / "wrk"
 CONNECTIONS = 128
@@ -190,168 +178,6 @@ def wrk(service: Service, script: str, seconds: int, path: str, *arguments: str)
 def wrk_version() -> str:
     done = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False)
     return done.stdout.split(" [")[0]
-
-
-# --- bare inserts ----------------------------------------------------------------------------------------------------
-
-
-def bare_inserts(backend: str, folder: Path, url: str, claims: Path, batch: int) -> dict[str, Any]:
-    """Durable rows a second into a table of one index and one unique id, in batches and one by one."""
-    entries = claims.read_bytes().splitlines()[: 100 * batch + 300]
-    rows = [(i, hashlib.sha256(entry).digest(), entry) for i, entry in enumerate(entries)]
-    run = _bare_sqlite if backend == "sqlite" else _bare_postgres
-    batches_, single = rows[300:], rows[:300]
-    by_batch = run(folder, url, "batched", [batches_[i : i + batch] for i in range(0, len(batches_), batch)])
-    return {
-        f"in batches of {batch}": round(len(batches_) / by_batch, 1),
-        "singly": round(300 / run(folder, url, "single", [[row] for row in single]), 1),
-    }
-
-
-def _bare_sqlite(folder: Path, _url: str, table: str, batches_: list[Any]) -> float:
-    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"CREATE TABLE {table} (i INTEGER PRIMARY KEY, id BLOB UNIQUE, entry BLOB)")
-    start = time.perf_counter()
-    for batch in batches_:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", batch)
-        connection.execute("COMMIT")
-    return time.perf_counter() - start
-
-
-def _bare_postgres(_folder: Path, url: str, table: str, batches_: list[Any]) -> float:
-    import psycopg
-
-    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {table} (i bigint PRIMARY KEY, id bytea UNIQUE, entry bytea)")
-        start = time.perf_counter()
-        for batch in batches_:
-            with connection.transaction(), connection.cursor() as cursor:
-                cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s, %s)", batch)
-        return time.perf_counter() - start
-
-
-# --- processes -------------------------------------------------------------------------------------------------------
-
-
-class Service:
-    """A running ``seedproof ledger serve``."""
-
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
-        self.url = url
-        self.process = process
-
-    def get(self, path: str, missing: tuple[int, ...] = ()) -> bytes | None:
-        try:
-            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
-                return answer.read()
-        except urllib.error.HTTPError as error:
-            if error.code in missing:
-                return None
-            raise
-
-    def post(self, path: str, body: bytes) -> bytes:
-        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read()
-
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak_bytes(self) -> int:
-        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) * 1024
-
-
-def batches(service: Service) -> tuple[float, float]:
-    """Entries logged and batches committed so far."""
-    figures = {}
-    for line in (service.get("/metrics") or b"").decode().splitlines():
-        name, _, value = line.rpartition(" ")
-        if name in ("seedproof_batch_entries_sum", "seedproof_batch_entries_count"):
-            figures[name] = float(value)
-    return figures["seedproof_batch_entries_sum"], figures["seedproof_batch_entries_count"]
-
-
-@contextlib.contextmanager
-def serving(folder: Path, database_url: str, *more: str) -> Iterator[Service]:
-    """A service on a free port, one worker, without rate limits."""
-    command = [str(Path(sys.executable).with_name("seedproof")), "ledger", "serve", "--database", database_url]
-    command += ["--key", str(folder / "log.key"), "--tiles", str(folder / "tiles"), "--listen", "127.0.0.1:0"]
-    command += ["--write-rate", "0", "--read-rate", "0", *more]
-    environment = {**os.environ, "SEEDPROOF_HOME": str(folder / "home")}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-    try:
-        yield Service(_await_ready(process), process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def _await_ready(process: subprocess.Popen[bytes]) -> str:
-    said = []
-    for line in process.stderr or ():
-        said.append(line.decode())
-        if said[-1].startswith("listening on "):
-            threading.Thread(target=(process.stderr or sys.stdin).read, daemon=True).start()
-            return said[-1].removeprefix("listening on ").strip()
-    raise SystemExit("".join(said))
-
-
-@contextlib.contextmanager
-def database(backend: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """Addresses of a database for the service, and of one for bare inserts."""
-    if backend == "sqlite":
-        yield f"sqlite:///{folder / 'log.db'}", ""
-        return
-    from tests.support.postgres import start_server
-
-    server = start_server()
-    try:
-        yield server.create(), server.create()
-    finally:
-        server.close()
-
-
-# --- claims ----------------------------------------------------------------------------------------------------------
-
-
-def sign_claims(path: Path, count: int) -> Path:
-    """A file with a canonical claim entry on each line."""
-    with path.open("wb") as file:
-        for i in range(count):
-            file.write(make_entry(str(i)) + b"\n")
-    return path
-
-
-def make_entry(name: str) -> bytes:
-    """A claim of one author with both proofs, such as ``seedproof create`` makes."""
-    work, author = secret("work", name), secret("author", str(len(name)))
-    claim = Claim(
-        Y=commit(work),
-        index=0,
-        nonce=digest("nonce", name),
-        authors=(commit(author),),
-        recipe=digest("recipe", name),
-        outputs=(Output("pixels", digest("pixels", name)),),
-        latent=LatentRef(digest("latent", name), (4, 16, 16), (Decimal("0.0625"),) * 4),
-        parents=(),
-        terms=Terms(),
-    )
-    identifier = claim_id(claim)
-    possession, signature = proof.prove(Tag.POSSESSION, work, identifier), proof.prove(Tag.AUTHOR, author, identifier)
-    return format_entry(Entry(claim, possession, (signature,)))
-
-
-def digest(*parts: str) -> bytes:
-    return hashlib.sha256("/".join(parts).encode()).digest()
-
-
-def secret(*parts: str) -> bytes:
-    return b"\x00" + digest(*parts)[1:]
 
 
 if __name__ == "__main__":

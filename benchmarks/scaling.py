@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import options, write
-from benchmarks.ledger import make_entry
+from benchmarks.ledger_claims import make_entry
 from ledger.log import Log, Prepared, open_log, prepare
 
 RATES = (1, 1_000, 1_000_000)
