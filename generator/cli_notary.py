@@ -17,7 +17,7 @@ from provenance.terminal import ProgressLine, note, printable, write_json
 if TYPE_CHECKING:
     from types import FrameType
 
-    from generator.notary import Event
+    from generator.notary_event import Event
     from generator.notary_key import NotaryKey
     from generator.notary_log import Library
     from provenance.home import Home

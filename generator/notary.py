@@ -5,7 +5,7 @@ A round::
     has the log revoked this notary's key?            then stop
     send what was signed and not yet logged           the same bytes as before
     for each new claim, in log order:                 attested already? recipe there? for us? latent there?
-        examine (generator.notary_examine) -> sign -> write down -> submit
+        assess (generator.notary_assess) -> sign -> write down -> submit
     look again at claims that waited for their recipe or latent
 
 The log is spoken to through the port alone. It is not trusted: entries are checked here, blobs by their digests, and
@@ -15,20 +15,19 @@ which takes one attestation of a notary for a claim.
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generator.notary_examine import Finding, Undecided, examine, why_not
-from generator.notary_log import attestation_in, attested_at, claims_after, key_revoked_at
+from generator.notary_assess import KnownError, NotYetError, assess
+from generator.notary_event import Event, summary
+from generator.notary_examine import Finding, Undecided
+from generator.notary_log import attestation_in, claims_after, key_revoked_at
 from generator.notary_queue import next_given_up
 from generator.notary_state import MAX_WAITING, Waiting
 from provenance import __version__
 from provenance.entry import check_any, parse_any
 from provenance.errors import (
     ConflictError,
-    EnvironmentFault,
     InvalidError,
     LedgerFault,
     UnsupportedVersionError,
@@ -36,7 +35,6 @@ from provenance.errors import (
 )
 from provenance.followup import format_follow_up, sign_attestation
 from provenance.followup_body import Attestation
-from provenance.recipe import MAX_RECIPE_BYTES, parse_recipe
 
 if TYPE_CHECKING:
     import threading
@@ -47,34 +45,15 @@ if TYPE_CHECKING:
     from generator.notary_pixels import Decoder
     from generator.notary_state import NotaryState, StateFile
     from provenance.claim import Claim
-    from provenance.entry import AnyEntry
     from provenance.policy import Policy
     from provenance.ports import Progress
 
-__all__ = ["MAX_LATENT_BYTES", "Event", "Notary"]
-
-MAX_LATENT_BYTES = 2**23
-"""A stored latent, as services take them."""
+__all__ = ["Notary"]
 
 _MAX_TRIES = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 60, 3 * 86_400
 _LONGEST_OUTAGE = 600.0
 _SAVE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Event:
-    """What came of one claim.
-
-    ``outcome``: regenerated, differs (both attested, as entry ``attestation``), undecided, waiting, given-up, or known
-    (attested before).
-    """
-
-    claim: bytes
-    index: int | None
-    outcome: str
-    detail: str
-    attestation: int | None = None
 
 
 class Notary:
@@ -181,48 +160,19 @@ class Notary:
         if claim is None:
             return
         try:
-            finding = self._examine(entry, claim)
-        except _NotYetError as reason:
+            finding = assess(
+                self._ledger, self._key.public, entry, claim, self._policy, self._regenerator, progress=self._progress
+            )
+        except NotYetError as reason:
             self._wait(entry.id, index, str(reason), claim.authors[0] if claim.authors else b"")
             return
         except Undecided as reason:
             self._end(Event(entry.id, index, "undecided", str(reason)))
             return
-        except _KnownError as known:
+        except KnownError as known:
             self._end(Event(entry.id, index, "known", "attested before", known.index))
             return
         self._attest(entry.id, index, claim, finding)
-
-    def _examine(self, entry: AnyEntry, claim: Claim) -> Finding:
-        before = attested_at(self._ledger, entry.id, self._key.public)
-        if before is not None:
-            raise _KnownError(before)
-        recipe = self._ledger.get_blob(claim.recipe, limit=MAX_RECIPE_BYTES)
-        if recipe is None:
-            raise _NotYetError("its recipe is not published")
-        try:
-            reason = why_not(claim, parse_recipe(recipe), self._policy, self._regenerator)
-        except (InvalidError, UnsupportedVersionError) as error:
-            raise Undecided(str(error)) from error
-        if reason is not None:
-            raise Undecided(reason)
-        latent = self._ledger.get_blob(claim.latent.digest, limit=MAX_LATENT_BYTES)
-        if latent is None:
-            raise _NotYetError("its latent is not published")
-        try:
-            return examine(
-                claim,
-                recipe,
-                latent,
-                self._policy,
-                self._regenerator,
-                entropy=os.urandom(32),
-                progress=self._progress,
-            )
-        except LedgerFault:
-            raise
-        except (EnvironmentFault, MemoryError) as error:  # this machine's trouble: it may be over tomorrow
-            raise _NotYetError(str(error) or "out of memory") from error
 
     def _attest(self, claim_id: bytes, index: int, claim: Claim, finding: Finding) -> None:
         body = Attestation(
@@ -246,7 +196,7 @@ class Notary:
             raise UsageError("the notary's state holds something else than attestations; delete the file")
         try:
             logged = self._ledger.submit(entry)
-            event = Event(body.claim, index, body.verdict, _summary(body), logged.index)
+            event = Event(body.claim, index, body.verdict, summary(body), logged.index)
         except ConflictError as conflict:
             event = Event(body.claim, index, "known", "attested before", conflict.index)
         except InvalidError as error:
@@ -288,21 +238,3 @@ class Notary:
         """Those whose time has come; a time further away than any pause was set by a clock that was wrong."""
         now = self._clock()
         return [item for item in self._state.waiting.values() if not now < item.again <= now + _LONGEST_PAUSE]
-
-
-class _NotYetError(Exception):
-    """Look again later; the message is why."""
-
-
-class _KnownError(Exception):
-    """Attested before, at ``index``."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(index)
-        self.index = index
-
-
-def _summary(body: Attestation) -> str:
-    figures = body.figures
-    distance = "infinite" if figures.distance is None else str(figures.distance)
-    return f"distance {distance} steps, accepted up to {figures.accept}"
