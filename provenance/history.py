@@ -56,8 +56,12 @@ class History:
         return "" if self.complete else "so much was logged about this claim that not all of it was read"
 
 
-def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes] = ()) -> History | None:
+def read_history(
+    claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes] = (), most: int = MAX_CHAINED
+) -> History | None:
     """The history of a claim in this log; None when the log does not have it.
+
+    Of what is chained about the claim or a key, ``most`` entries are read: the first ones.
 
     Raises:
         LedgerFault: the log is away, or answered something that does not verify.
@@ -69,7 +73,7 @@ def read_history(claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes]
     claim = read_entry_of(ledger, found)
     if claim.entry.claim is None or claim.entry.id != claim_id:
         raise LedgerFault(f"{ledger.location}: answered with another entry than the claim that was asked for")
-    reading = _Reading(ledger)
+    reading = _Reading(ledger, most)
     follow_ups = reading.chained(claim_id)
     revocations = []
     for key in dict.fromkeys((*keys_involved(claim.entry, follow_ups), *notaries)):
@@ -138,8 +142,9 @@ def _confirm_what_decides(ledger: Ledger, claim: Indexed, ownership: Ownership, 
 class _Reading:
     """Reads what is about a claim and its keys, and counts what it could not read or understand."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, most: int) -> None:
         self._ledger = ledger
+        self._most = most
         self._unknown: set[int] = set()
         self.complete = True
 
@@ -149,10 +154,10 @@ class _Reading:
         return len(self._unknown)
 
     def chained(self, subject: bytes) -> list[Indexed]:
-        """All that is about the subject, attestations apart, up to MAX_CHAINED entries."""
+        """All that is about the subject, attestations apart, up to the most that are read."""
         found: list[LoggedEntry] = []
         for logged in self._pages(subject):
-            if len(found) >= MAX_CHAINED:
+            if len(found) >= self._most:
                 self.complete = False
                 break
             found.append(logged)

@@ -26,6 +26,10 @@ __all__ = ["Others", "Rivalry", "find_rivals", "weigh_rivals"]
 MAX_RIVALS = 8
 """Older rivals that are looked at closely; they cost a history each."""
 
+MAX_RIVAL_ENTRIES = 32
+"""Entries of such a history that are read, and of each of its keys: who has sold a work so often has sold it, which is
+all that is asked of them."""
+
 
 @dataclass(frozen=True)
 class Others:
@@ -94,7 +98,8 @@ def weigh_rivals(claim: Claim, older: list[Indexed], ledger: Ledger, policy: Pol
     for item in older[:MAX_RIVALS]:
         confirm(ledger, item)
         other = item.entry.claim
-        history = read_history(item.entry.id, ledger, notaries=[trust.key for trust in policy.notaries])
+        notaries = [trust.key for trust in policy.notaries]
+        history = read_history(item.entry.id, ledger, notaries=notaries, most=MAX_RIVAL_ENTRIES)
         if other is None or history is None or _yields(other, claim, history.ownership):
             continue
         where = f"entry {item.index} of {history.log} is an older claim over the same"
