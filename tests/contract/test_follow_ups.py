@@ -129,8 +129,6 @@ def test_of_eight_buyers_at_once_one_gets_the_work(ledger):
 
 
 def test_a_claim_and_its_sale_in_one_batch(ledger):
-    if not hasattr(ledger, "submit_batch"):
-        pytest.skip("no batches")
     sold = transfer(ANN, ANN, "ann", to="bob")
     batch = [make_entry("a", authors=("ann",)), sold, transfer(ANN, ident(sold), "bob", to="carol")]
     data = [item if isinstance(item, bytes) else format_follow_up(item) for item in batch]

