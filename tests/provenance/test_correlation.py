@@ -134,3 +134,17 @@ def test_trivial_whitening_is_the_plain_cosine():
     x, z = np.random.default_rng(6).standard_normal((2, 4, 8, 8)).astype(np.float32)
     trivial = Whitening(np.zeros((4, 8, 8), np.float32), np.ones((4, 8, 8), np.float32))
     assert whitened_cosine(x, z, trivial) == pytest.approx(cosine(x, z))
+
+
+def test_rounding_makes_no_cosine_beyond_one():
+    rng = np.random.default_rng(0)
+    pairs = [(a, factor * a) for a in rng.standard_normal((300, 5)) for factor in (3.0, 0.1)]
+    raw = [float(a @ b) / math.sqrt(float(a @ a) * float(b @ b)) for a, b in pairs]
+    assert max(raw) > 1.0  # so something is cut off
+    assert max(cosine(a, b) for a, b in pairs) == 1.0
+    assert min(cosine(a, -b) for a, b in pairs) == -1.0
+
+
+def test_a_tail_needs_two_dimensions():
+    with pytest.raises(ValueError, match=r"^the tail needs at least two dimensions$"):
+        log2_false_accept(0.5, 1)
