@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from provenance import proof
 from provenance.claim import claim_id, format_claim
+from provenance.commitment import commit, seed
 from provenance.hashing import Tag
 from provenance.latent import dequantise, quantise
+from provenance.recipe import format_recipe
 from tests.attacks.redteam.threat import Threat, chance, scalar
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -22,40 +24,35 @@ def attempt(lab, i):
     dice = chance("framing", i)
     victim = dice.randrange(lab.count)
     work = lab.work(victim)
-    abuse = picture(lab, work)
-    anonymous = dice.random() < 0.3
-    claim = replace(abuse.claim, authors=() if anonymous else abuse.claim.authors)
-    if dice.random() < 0.3:  # the thief's own commitment: the victim is named as the author alone
-        claim = replace(claim, Y=proof_key(lab), authors=work.claim.authors)
+    by_name = dice.random() < 0.3  # the thief's own key and seed: the victim is named as the author alone
+    abuse = picture(lab, work, lab.thief_secret() if by_name else None)
+    anonymous = not by_name and dice.random() < 0.3
+    claim = replace(abuse.claim, authors=() if anonymous else work.claim.authors)
     identifier = claim_id(claim)
-    forge = lambda purpose: SIGNATURES[dice.randrange(len(SIGNATURES))](lab, dice, work, purpose, identifier)  # noqa: E731
-    possession = forge(Tag.POSSESSION)
-    if claim.Y != work.claim.Y:
-        possession = proof.prove(Tag.POSSESSION, lab.thief_secret(), identifier)
+
+    def forge(purpose):
+        return SIGNATURES[dice.randrange(len(SIGNATURES))](lab, dice, work, purpose, identifier)
+
     assertion = replace(
         work.assertion,
         claim=format_claim(claim),
-        recipe=abuse.assertion.recipe,
-        possession=possession,
+        recipe=format_recipe(abuse.recipe),
+        possession=proof.prove(Tag.POSSESSION, abuse.secret, identifier) if by_name else forge(Tag.POSSESSION),
         authors=tuple(forge(Tag.AUTHOR) for _ in claim.authors),
-        receipt=dice.choice((None, work.receipt)),
+        receipt=None,
     )
     return lab.judge(abuse.sign(assertion=assertion, credentials=lab.thief_credentials), pooled=True)
 
 
-def picture(lab, work):
-    """What the victim's seed makes of the thief's prompt, on the bench, with nothing of the thief's in it."""
+def picture(lab, work, secret=None):
+    """What the victim's seed, or that of the thief's ``secret``, makes of the thief's prompt, on the bench."""
     recipe = replace(work.recipe, prompt=replace(work.recipe.prompt, text=ABUSE))
+    if secret is not None:
+        recipe = replace(recipe, seed=seed(commit(secret)))
     (latent,) = lab.pooled.regenerate(recipe, recipe.prompt, [recipe.seed])
     integers = quantise(latent, recipe.latent_steps)
     rgb = lab.pooled.decode(recipe, dequantise(integers, recipe.latent_steps))
-    return work.with_(recipe=recipe, integers=integers, rgb=rgb, receipt=None)
-
-
-def proof_key(lab):
-    from provenance.commitment import commit
-
-    return commit(lab.thief_secret())
+    return work.with_(recipe=recipe, integers=integers, rgb=rgb, receipt=None, secret=secret or work.secret)
 
 
 # --- what can be put where the victim's signature belongs -------------------------------------------------------------
@@ -111,4 +108,5 @@ THREAT = Threat(
     kind="cheap",
     attempt=attempt,
     success=frozenset({"authentic", "consistent", "claimed", "disputed"}),
+    edition=2,
 )
