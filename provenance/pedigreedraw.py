@@ -34,7 +34,7 @@ _INK, _PAPER, _LINE = "#0f172a", "#ffffff", "#94a3b8"
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color:#0f172a}table{border-collapse:collapse;margin-top:1rem}"
     "td,th{border-bottom:1px solid #cbd5e1;padding:.35rem .8rem;text-align:left;vertical-align:top}"
-    "code{font-size:.9em}svg{max-width:100%;height:auto}"
+    "code{font-size:.9em;overflow-wrap:anywhere}svg{max-width:100%;height:auto}"
 )
 
 

@@ -314,6 +314,7 @@ def test_drawings_hold_every_work_and_its_thumbnail(pear, tmp_path):
     assert min(read_picture(outputs[1].read_bytes()).rgb.shape[:2]) > 400
     page = outputs[2].read_text(encoding="utf-8")
     assert page.count("<tr>") == 6
+    assert "overflow-wrap:anywhere" in page  # keys of 64 digits do not push the table out of the window
     with pytest.raises(OutputError, match="--force"):
         raise run(pear, "--svg", outputs[0]).exception
     assert run(pear, "--svg", outputs[0], "--force", "--no-thumbnails").return_value == 0
