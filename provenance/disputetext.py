@@ -9,6 +9,7 @@ from provenance.correlation import REQUIRED_BITS
 from provenance.report import Status
 
 if TYPE_CHECKING:
+    from provenance.copies import Comparison
     from provenance.dispute import Crossing, Dispute
     from provenance.report import Figure
     from provenance.side import Side
@@ -163,11 +164,20 @@ def _shared(dispute: Dispute) -> Reason:
         verb = f"shows the same picture ({found.words})" if found.alike else "is not shown to be the same picture"
         sentences.append(
             f"Laid over {one.letter}'s picture, {other.letter}'s {verb}: {found.rank.tested:.2f} bits a value agree; "
-            f"{found.rank.count} pictures of wrong seeds, and other pictures, reach {found.rank.nearest:.2f} at most."
+            f"{found.rank.count} pictures of wrong seeds, and other pictures, reach {found.rank.nearest:.2f} at most"
+            f"{_chance(found)}."
         )
         if found.changes is not None and found.changes.regions and found.alike:
             sentences.append(f"About {100 * found.changes.share:.0f} % of it was painted over or added.")
     return Reason(5, tuple(sentences), figures)
+
+
+def _chance(found: Comparison) -> str:
+    """What so few draws are worth, where the pictures count as the same by them alone."""
+    drawn = next((check.figures["wrong_seeds"] for check in found.checks if "wrong_seeds" in check.figures), None)
+    if not isinstance(drawn, int) or drawn == 0 or not found.alike or found.linked:
+        return ""
+    return f"; so much by chance in 1 of {drawn + 1} at most (--draws for more of them)"
 
 
 def _crossings(dispute: Dispute) -> tuple[tuple[Side, Side, Crossing], ...]:

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from provenance.copies import Comparison
 from provenance.dispute import Crossing, Outcome, settle
+from provenance.disputetext import _chance
 from provenance.likeness import Rank
 from provenance.report import Check, Status, Verdict
 from provenance.side import Side
@@ -160,3 +162,12 @@ def test_an_anchor_is_read_with_its_zone():
     assert side("A").anchor is None
     assert side("A", log="l", index=0).place == ("l", 0)
     assert side("A").place is None
+
+
+def test_a_match_by_few_draws_says_what_they_are_worth():
+    def compared(bits, **figures):
+        return Comparison((Check(14, Status.PASS, "", figures),), rank=Rank(bits, 0.32, 8, True))
+
+    assert "1 of 9 at most" in _chance(compared(0.59, wrong_seeds=8))
+    assert not _chance(compared(0.40, wrong_seeds=8))
+    assert not _chance(compared(0.59, wrong_seeds=0))  # a sealed prompt: no wrong seeds were drawn
