@@ -68,11 +68,10 @@ def _annealing(log: list[dict[str, Any]]) -> list[str]:
     """The row of the last stage, in which the learning rate falls to nothing; none where it was not run."""
     if not log:
         return []
-    first, last = log[0], _last(log, "loss")
-    return [
-        f"| the same, annealed | {(last['seconds'] - first['seconds']) / 60:.0f} min, to step {last['step']:,} | training "
-        f"loss {last['loss']:.4f}, held-out loss {_last(log, 'held_out').get('held_out', 0):.4f} |"
-    ]
+    last, held_out = _last(log, "loss"), _last(log, "held_out").get("held_out", 0)
+    minutes = (last["seconds"] - log[0]["seconds"]) / 60
+    told = f"to step {last['step']:,} | training loss {last['loss']:.4f}, held-out loss {held_out:.4f}"
+    return [f"| the same, annealed | {minutes:.0f} min, {told} |"]
 
 
 def _hours(lines: list[dict[str, Any]]) -> str:

@@ -50,12 +50,14 @@ def contact_sheet(
 
 
 def curves(logs: Sequence[tuple[Path, tuple[str, ...]]], target: Path) -> None:
-    """Plot the named numbers of each log of JSON lines against the step."""
+    """Plot the named numbers of each log of JSON lines, and of its annealing's, against the step."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, len(logs), figsize=(4.5 * len(logs), 3.2))
     for axis, (path, names) in zip(np.atleast_1d(axes), logs, strict=True):
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        annealed = path.with_name(f"{path.stem}-annealed.jsonl")
+        files = [path, annealed] if annealed.exists() else [path]
+        lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
         for name in names:
             found = [(line["step"], line[name]) for line in lines if name in line and line["step"] > 0]
             axis.plot([step for step, _ in found], [value for _, value in found], label=name)
