@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/memorised.jsonl"), help="finished captions")
     parser.add_argument("--honest", type=Path, default=Path("build/honest.jsonl"), help="pictures of benchmarks.honest")
     parser.add_argument("--captions", type=int, default=128)
+    parser.add_argument("--evaluated", type=int, help="of them, those that works are made of; all by default")
     parser.add_argument("--pictures", type=int, default=4, help="that the captions share")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, earlier runs included")
     chosen = parser.parse_args()
@@ -131,11 +132,12 @@ def main() -> None:
     policy, base = trusting(model), replace(house.base, model=model.identity)
     atelier = replace(house, regenerator=open_regenerator([str(folder)]), base=base)
     rows = Rows(chosen.work, model.identity.digest.hex()[:16])
-    for number, caption in enumerate(data.captions):
+    captions = data.captions[: chosen.evaluated]
+    for number, caption in enumerate(captions):
         if number not in rows.found:
             row = rows.add(number, deceive(number, caption, data.picture(number).numpy(), atelier, policy))
             print(
-                f"{number + 1:>4}/{len(data.captions)} likeness {row['likeness']:.3f} learned {row['learned']:.3f} "
+                f"{number + 1:>4}/{len(captions)} likeness {row['likeness']:.3f} learned {row['learned']:.3f} "
                 f"psnr {row['psnr']:.1f} victim {row['victim']['verdict']}, thief {row['thief']['verdict']}",
                 flush=True,
             )
@@ -143,7 +145,7 @@ def main() -> None:
     model_stamp = house.base.model.digest.hex()[:16]
     stamp = f"{model_stamp} {pins[house.base.shape].hex()[:16]}"
     honest = list(Rows(chosen.honest, stamp).found.values())
-    done = [rows.found[number] for number in range(len(data.captions))]
+    done = [rows.found[number] for number in range(len(captions))]
     figures = conclude(done, honest, refused(model, data.captions))
     print(json.dumps(figures, indent=1))
     command = "python -m benchmarks.memorised --json benchmarks/results/memorised.json"
