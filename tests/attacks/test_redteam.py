@@ -357,3 +357,9 @@ def test_a_signed_again_picture_where_regeneration_is_not_compared(large_lab, mo
     monkeypatch.setattr("provenance.verify.check_regeneration", lambda *_, **__: holds)
     assert THREATS["resign"].attempt(large_lab, 0).verdict == "authentic"
     assert THREATS["stripped"].attempt(large_lab, 2).verdict == "authentic"
+
+
+@pytest.mark.slow
+def test_what_is_damaged_was_authentic_before(large_lab):
+    for honest in (large_lab.file(0), malformed.webp(large_lab, 0)):
+        assert malformed.whole(large_lab, 0, honest, honest, jpeg=False) == "untouched"

@@ -162,11 +162,11 @@ def whole(lab, number, honest, data, *, jpeg):
 def webp(lab, number):
     return kept(
         lab,
-        f"webp {number}",
+        f"lossless webp {number}",
         lambda work: sign_picture(
             encode_webp(work.rgb),
             "image/webp",
-            work.assertion,
+            lab.assertion(number),
             encode_latent(work.integers),
             work.credentials,
             title="work",
@@ -324,6 +324,7 @@ THREATS = (
         kind="cheap",
         attempt=attempt_picture,
         success=BREAKS,
+        edition=2,
     ),
     Threat(
         name="malformed-parts",
