@@ -143,7 +143,7 @@ def measure_region(
     seen: list[Corner] = []
 
     def holds(count: int, strength: Decimal, prompt: str = "") -> bool:
-        progress(len(seen), 16, f"region: {count} steps, guidance {strength}")
+        progress(len(seen), 18, f"region: {count} steps, guidance {strength}")
         seen.append(ruler.look(count, strength, prompt))
         return seen[-1].holds(ruler.reject)
 
@@ -153,7 +153,7 @@ def measure_region(
     least = _outwards(min(steps, LEAST_STEPS), steps, few, lambda n: holds(n, guidance))
     most = _outwards(MOST_STEPS, steps, [2 * steps, 5 * steps], lambda n: holds(n, guidance))
     ends = sorted({least, min(most, 2 * steps)})
-    strong = [factor * guidance for factor in (Decimal("1.5"), 2, 3, 4)]
+    strong = [Decimal(factor) * guidance for factor in ("1.2", "1.6", "2", "3", "4")]
     high = _outwards(MOST_GUIDANCE, guidance, strong, lambda g: all(holds(n, g) for n in ends))
     low = _outwards(Decimal(0), guidance, [guidance / 2], lambda g: all(holds(n, g) for n in ends))
     shortest, longest = "a" * PROMPT[0], ", ".join(ruler.prompts)

@@ -48,7 +48,9 @@ def test_a_model_that_always_depends_on_its_seed_gets_all_that_is_tried():
     assert {each["characters"] for each in seen} == {0, 2, 1_000}
 
 
-@pytest.mark.parametrize(("strong", "high"), [(Decimal(7), 6), (Decimal(5), 4), (Decimal("3.5"), 3), (Decimal(2), 2)])
+@pytest.mark.parametrize(
+    ("strong", "high"), [(Decimal(7), 6), (Decimal(5), 4), (Decimal("3.5"), "3.2"), (Decimal(2), 2)]
+)
 def test_guidance_ends_before_pictures_cease_to_depend_on_their_seeds(strong, high):
     found, seen = region(strong=strong)
     assert found.guidance == (Decimal(1), Decimal(high))
