@@ -9,7 +9,12 @@ HEAD = """# Red team
 Attempts to pass off what is not one's own, counted. `make redteam` makes them all, `python -m tests.attacks.redteam --only NAME
 --wanted` those of one threat; both go on where they were interrupted. Every verdict is that of the real `verify`, over works that
 `create` made with the embedded model. The bound is the exact one-sided 95 % upper bound of the success rate of *this* attack
-(Clopper-Pearson); nothing is pooled, and an attack that nobody thought of is in no row.
+(Clopper-Pearson); nothing is pooled, and an attack that nobody thought of is in no row. Where several attempts share a picture of
+the thief's, the row says so. A row with fewer attempts than are wanted says "of": go on with the command above.
+
+*the victim's* means: the file is authentic, and it is the victim's own claim over the victim's own pixels, in the victim's name;
+*refused*: an error of ours came before any verdict; *untouched* and *same work*: the damage changed nothing that counts.
+What a coincidence of k bits of seed costs: `python -m tests.attacks.redteam.seed_cost`.
 
 """
 
