@@ -71,8 +71,9 @@ def attempt(lab, i, keys=KEYS):
     if i < VICTIMS:  # a figure of the picture, not of the key
         fresh = gaussian(hashlib.sha256(f"red team/turn {i}".encode()).digest(), shape)
         figures |= {f"distance_at_{share}": distance_from(lab, work, turned(found, fresh, share)) for share in BLENDS}
-        near = [share for share in BLENDS if figures[f"distance_at_{share}"] <= known.thresholds.reject]
-        figures["log2_keys_regenerate_at_least"] = min(-log2_false_accept(min(near, default=max(BLENDS)), d), 1e6)
+        far = [share for share in BLENDS if figures[f"distance_at_{share}"] > known.thresholds.reject]
+        if far:
+            figures["log2_keys_regenerate_at_least"] = -log2_false_accept(max(far), d)
     cheat = stolen(lab, work, i, seed=seed(commit(secret))).with_(secret=secret, nonce=hashlib.sha256(secret).digest())
     return judged(lambda: lab.verify(cheat.sign(), pooled=True), figures)
 
@@ -85,5 +86,6 @@ THREAT = Threat(
     method="the sampler run backwards; the key whose noise is nearest claims the picture",
     kind="picture",
     attempt=attempt,
+    edition=2,
     success=frozenset({"authentic", "consistent"}),
 )
