@@ -10,7 +10,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from generator.create import Picture, quantised, sign_and_write
+from generator.create import Picture, describe, quantised, sign_and_write
 from generator.journal import Begun
 from generator.models import check_unchanged
 from generator.noisefile import from_program
@@ -21,7 +21,7 @@ from provenance.derivation import derive_prompt_key, derive_work
 from provenance.errors import UsageError
 from provenance.files import check_writable
 from provenance.noise import gaussian
-from provenance.recipe import Opening, Recipe, opening_commitment, seal
+from provenance.recipe import Opening, opening_commitment, seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from generator.jobs import Created, Job, Studio
     from generator.models import InstalledModel
     from provenance.master import Master
-    from provenance.recipe import Prompt
+    from provenance.recipe import Prompt, Recipe
 
 __all__ = ["attach", "is_linked", "reserve"]
 
@@ -83,20 +83,8 @@ def attach(
         opening = Opening(os.urandom(32), found.prompt)
         sealed = seal(opening, derive_prompt_key(studio.master, found.nonce), 0)
         shown = opening_commitment(opening)
-    recipe = Recipe(
-        model=studio.model.identity,
-        scheduler=runtime.scheduler,
-        steps=found.steps,
-        guidance=found.guidance,
-        prompt=shown,
-        max_tokens=runtime.max_tokens,
-        width=found.width,
-        height=found.height,
-        dtype=runtime.dtype,
-        seed=found.seed,
-        shape=found.shape,
-        latent_steps=tuple(steps),
-        setup=replace(runtime.setup, draws=0, attached=True),
+    recipe = replace(
+        describe(found, studio, shown, found.seed, steps), setup=replace(runtime.setup, draws=0, attached=True)
     )
     work = Begun(found.nonce, "", str(job.output.absolute()), sealed, shown if isinstance(shown, bytes) else None)
     made = sign_and_write(job, studio, work, Picture(recipe, integers, rgb, kept_text), resumed=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator import arguments
 from generator.cli_options import Sampling
+from generator.cli_remix_checks import check_bounds, check_models, remark_on_prompts, respect_terms
 from provenance.cli_options import unlock_author
 from provenance.errors import InterruptedFault, UsageError
 from provenance.home import find_home
@@ -66,9 +67,10 @@ def make(
         logs = [_open_log(each, stack, create=False) for each in asked.from_ledger]
         installed = open_model(asked.model, revision=asked.revision, trust_remote_code=asked.trust_remote_code)
         opened = [] if asked.encode else _open_works(files, now, [ledger, *logs], asked)
-        _check_models(opened, installed)
-        _check_bounds(opened)
-        _respect_terms(opened, commit(derive_author(secrets.master)), asked)
+        check_models(opened, installed)
+        check_bounds(opened)
+        respect_terms(opened, commit(derive_author(secrets.master)), asked)
+        remark_on_prompts(installed, prompt, asked)
         chosen = Sampling.read(installed, asked.scheduler, asked.loras, asked.inversions, offload=asked.offload)
         studio = _studio(asked, secrets.master, credentials, installed, chosen, ledger, now)
         opened = opened or _encode(files, studio)
@@ -120,40 +122,6 @@ def _open_works(files: Sequence[Path], now: datetime, logs: Sequence[Ledger], as
 
         regenerator = open_regenerator([] if asked.model == HOUSE_MODEL else [asked.model])
     return [open_work(path, now, ledgers=logs, regenerator=regenerator) for path in files]
-
-
-def _check_models(opened: Sequence[Opened], installed: InstalledModel) -> None:
-    for each in opened:
-        recipe = each.material.recipe
-        if recipe is not None and recipe.model.digest != installed.identity.digest:
-            raise UsageError(
-                f"{each.carried.title} was made by {recipe.model.name!r} ({recipe.model.digest.hex()[:16]}...), whose "
-                f"latents mean nothing to {installed.identity.name!r}; name its own model with --model"
-            )
-
-
-def _check_bounds(opened: Sequence[Opened]) -> None:
-    """Before a model is loaded."""
-    from generator.remix.bounds import why_too_large
-
-    reason = why_too_large(opened) if opened else None
-    if reason is not None:
-        raise UsageError(reason)
-
-
-def _respect_terms(opened: Sequence[Opened], own: bytes, asked: Asked) -> None:
-    for each in opened:
-        claim = each.claim
-        if claim is None or own in claim.authors or claim.terms.derivation == "allowed":
-            continue
-        notice = f" ({claim.terms.notice})" if claim.terms.notice else ""
-        if claim.terms.derivation == "notAllowed" and not asked.despite_terms:
-            raise UsageError(
-                f"the author of {each.carried.title} allows no derivatives{notice}; --despite-terms goes on, and every "
-                "verifier will see it"
-            )
-        says = "allows no derivatives" if claim.terms.derivation == "notAllowed" else "wants to be asked first"
-        note(f"note: the author of {each.carried.title} {says}{notice}")
 
 
 def _studio(
@@ -255,5 +223,6 @@ def _tell(made: Created, operation: Operation, job: Job, log: str) -> None:
     of = f" of {len(operation.parents)} works" if len(operation.parents) > 1 else ""
     claim = f"claim {made.claim_id.hex()[:16]}... by {by}, entry {made.index} of {log}{again}"
     note(f"{made.path}: {operation.name}{of}, {claim}")
-    if not operation.draws:
-        note("note: it uses no noise of its own, so verify will say at most: claimed (derived from ...)")
+    if not operation.invertible:
+        why = "leaves no exact test of its noise" if operation.draws else "uses no noise of its own"
+        note(f"note: {operation.name} {why}, so verify will say at most: claimed (derived from ...)")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from generator.reservation import Reservation
     from provenance.manifest_parents import Remix
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Studio",
     "begin_all",
     "create",
+    "describe",
     "numbered",
     "output_paths",
     "plan",
@@ -151,6 +153,36 @@ def quantised(
     return integers, steps, rgb
 
 
+def describe(
+    asked: Job | Reservation, studio: Studio, shown: Prompt | bytes, seed: bytes, latent_steps: Sequence[Decimal]
+) -> Recipe:
+    """The recipe of a picture of this size, in these steps, as the studio's model was run last.
+
+    Args:
+        asked: what was asked for.
+        studio: the model.
+        shown: the prompt, or the commitment to a sealed one.
+        seed: its own.
+        latent_steps: of the stored integers, one for each channel.
+    """
+    runtime = studio.runtime
+    return Recipe(
+        model=studio.model.identity,
+        scheduler=runtime.scheduler,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        prompt=shown,
+        max_tokens=runtime.max_tokens,
+        width=asked.width,
+        height=asked.height,
+        dtype=runtime.dtype,
+        seed=seed,
+        shape=runtime.latent_shape(asked.width, asked.height),
+        latent_steps=tuple(latent_steps),
+        setup=runtime.setup,
+    )
+
+
 def begin_all(jobs: Iterable[Job], studio: Studio) -> None:
     """Write the journal records of all jobs before the first picture is made, so that :func:`plan` knows them again."""
     for job in jobs:
@@ -204,19 +236,4 @@ def _generate(
     )
     check_unchanged(studio.model)
     integers, steps, rgb = quantised(latent, studio)
-    recipe = Recipe(
-        model=studio.model.identity,
-        scheduler=runtime.scheduler,
-        steps=job.steps,
-        guidance=job.guidance,
-        prompt=shown,
-        max_tokens=runtime.max_tokens,
-        width=job.width,
-        height=job.height,
-        dtype=runtime.dtype,
-        seed=work_seed,
-        shape=shape,
-        latent_steps=tuple(steps),
-        setup=runtime.setup,
-    )
-    return Picture(recipe, integers, rgb, {})
+    return Picture(describe(job, studio, shown, work_seed, steps), integers, rgb, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from generator.create import Picture, begin_all, sign_and_write
+from generator.create import Picture, begin_all, describe, sign_and_write
 from generator.jobs import find_begun
 from generator.journal import finish
 from generator.models import check_unchanged
@@ -19,7 +19,7 @@ from provenance.files import check_writable
 from provenance.latent import dequantise, quantise
 from provenance.manifest_parents import Remix
 from provenance.operation import check_operation, operation_to_json
-from provenance.recipe import Recipe, format_recipe, open_sealed
+from provenance.recipe import format_recipe, open_sealed
 from provenance.thumbnail import thumbnail
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from generator.remix.opened import Opened
     from provenance.manifest_parents import Parent
     from provenance.operation import Operation
-    from provenance.recipe import Prompt
+    from provenance.recipe import Prompt, Recipe
 
 __all__ = ["Derivation", "check_derivation", "derive", "draft"]
 
@@ -56,30 +56,18 @@ def draft(job: Job, studio: Studio, opened: Sequence[Opened], operation: Operati
     Raises:
         UsageError: the sources have another shape than the model makes at their size.
     """
-    runtime = studio.runtime
     first = opened[0].source.latent
-    shape = runtime.latent_shape(job.width, job.height)
+    shape = studio.runtime.latent_shape(job.width, job.height)
     if first.shape != shape:
         raise UsageError(
             f"{opened[0].carried.title}: its latent has shape {first.shape}, the model's is {shape} at "
             f"{job.width}x{job.height}"
         )
-    setup = runtime.setup
-    return Recipe(
-        model=studio.model.identity,
-        scheduler=runtime.scheduler,
-        steps=job.steps,
-        guidance=job.guidance,
-        prompt=job.prompt,
-        max_tokens=runtime.max_tokens,
-        width=job.width,
-        height=job.height,
-        dtype=runtime.dtype,
-        seed=bytes(32),
-        shape=shape,
-        latent_steps=first.steps,
+    recipe = describe(job, studio, job.prompt, bytes(32), first.steps)
+    return replace(
+        recipe,
         parents=() if operation is None else operation.parents,
-        setup=None if setup is None else replace(setup, draws=0),
+        setup=None if recipe.setup is None else replace(recipe.setup, draws=0),
         operation=operation,
     )
 

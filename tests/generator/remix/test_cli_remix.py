@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from generator.remix.opened import open_work
+from generator.setups import HOUSE_GUIDANCE
 from provenance.claim import Entry, claim_id, format_entry
 from provenance.cli import main
 from provenance.errors import EnvironmentFault, UsageError
@@ -64,7 +66,7 @@ def painted(path, size=64):
 
 
 def test_every_operation_makes_a_picture_that_regenerates(shop, room, capsys):
-    mask = painted(room / "mask.png")
+    mask, usual = painted(room / "mask.png"), Decimal(HOUSE_GUIDANCE)
     commands = {
         "image-to-image": ("remix", shop / "a.png", "a forest at sunset", "--strength", "0.5"),
         "inpaint": ("inpaint", shop / "a.png", "a forest at sunset", "--mask", mask),
@@ -76,13 +78,15 @@ def test_every_operation_makes_a_picture_that_regenerates(shop, room, capsys):
     for name, command in commands.items():
         out = room / f"{name}.png"
         assert call(*command, "-o", out, "--json") == 0, name
-        (told,) = json.loads(capsys.readouterr().out)["pictures"]
+        said = capsys.readouterr()
+        assert ("say at most: claimed" in said.err) == (name not in ("image-to-image", "inpaint"))
+        (told,) = json.loads(said.out)["pictures"]
         claim, recipe, *_ = parts_of(out.read_bytes())
         assert recipe.operation.name == told["operation"] == name
         assert [parent.hex() for parent in claim.parents] == told["parents"]
         assert len(claim.parents) == (2 if name in ("style", "blend") else 1)
         assert recipe.steps == (1 if name == "blend" else 4)
-        assert recipe.guidance == {"flow-edit": 4, "style": 1, "blend": 0}.get(name, 2)
+        assert recipe.guidance == {"flow-edit": 2 * usual, "style": 1, "blend": 0}.get(name, usual)
         assert call("verify", out) == 3
         said = capsys.readouterr().out
         assert "9 pass" in said or "9 warn" in said, said
@@ -104,9 +108,10 @@ def test_strength_0_and_the_outside_of_a_mask_keep_every_integer(shop, room):
     assert (parent[:, inside] != child[:, inside]).mean() > 0.5
 
 
-def test_a_child_of_a_child_is_a_parent_like_any(shop, room):
+def test_a_child_of_a_child_is_a_parent_like_any(shop, room, capsys):
     first, second = room / "first.png", room / "second.png"
-    assert call("remix", shop / "a.png", "a forest", "-o", first) == 0
+    assert call("remix", shop / "a.png", "a xyzzy forest", "-o", first) == 0
+    assert "does not know these words of the prompt: xyzzy" in capsys.readouterr().err
     assert call("edit", first, "a forest at sunset", "--method", "plug-and-play", "-o", second) == 0
     _, recipe, *_ = parts_of(second.read_bytes())
     assert recipe.operation.parameters["trajectory"] == "inverted"
