@@ -23,6 +23,7 @@ import torch
 from benchmarks.common import summary
 from benchmarks.remixkit import pairs
 from benchmarks.signedworks import Atelier, Signed, open_atelier
+from generator.setups import HOUSE_GUIDANCE
 from provenance.latent import cell_distance
 from provenance.link import ALIKE
 from provenance.policy import default_policy
@@ -64,10 +65,11 @@ class Case:
 def cases() -> list[Case]:
     """All of them: what draws noise at every strength, then what draws none."""
     rerun = {"content_trajectory": "rerun", "style_trajectory": "rerun"}
-    flow = {"average": 1, "source_guidance": Decimal(2)}
+    usual = Decimal(HOUSE_GUIDANCE)
+    flow = {"average": 1, "source_guidance": usual}
     found = [Case("image-to-image", s, {"strength": Decimal(s)}) for s in STRENGTHS]
     found += [Case("inpaint", s, {"strength": Decimal(s), "mode": "blend"}) for s in STRENGTHS]
-    found += [Case("flow-edit", s, {"strength": Decimal(s), **flow}, 1, {"guidance": Decimal(4)}) for s in STRENGTHS]
+    found += [Case("flow-edit", s, {"strength": Decimal(s), **flow}, 1, {"guidance": 2 * usual}) for s in STRENGTHS]
     shares = {"attention": Decimal("0.5"), "features": Decimal("0.8")}
     style = {"gamma": Decimal("0.75"), "temperature": Decimal("1.5"), "strength": Decimal("0.75"), **rerun}
     plain = {"steps": 1, "guidance": Decimal(0)}
