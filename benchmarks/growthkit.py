@@ -105,7 +105,7 @@ class Prover:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._proofs = Proofs(log, TileCache(), self)  # type: ignore[arg-type] - threads, which are not needed here
+        self._proofs = Proofs(log, TileCache(), self)
 
     async def run(self, function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)

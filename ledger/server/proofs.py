@@ -89,9 +89,15 @@ class Proofs:
         Raises:
             LedgerFault: a tile is missing or damaged. ForgedError: there is no such leaf.
         """
+        held: dict[tuple[int, int], _Nodes] = {}
 
         def nodes(level: int, position: int) -> bytes:
-            return self._node(level, position, head.size)
+            tile_level, height = divmod(level, TILE_HEIGHT)
+            at, first = divmod(position << height, FULL_WIDTH)
+            tile = held.get((tile_level, at))
+            if tile is None:
+                tile = held[tile_level, at] = self._tile(tile_level, at, head.size)
+            return tile.node(height, first >> height)
 
         while True:
             try:
@@ -113,16 +119,13 @@ class Proofs:
         if not task.cancelled() and task.exception() is None:
             self.show(task.result())
 
-    def _node(self, level: int, position: int, size: int) -> bytes:
-        tile_level, height = divmod(level, TILE_HEIGHT)
-        first = position << height
-        index = first // FULL_WIDTH
-        tile = Tile(tile_level, index, tile_width(tile_level, index, size))
+    def _tile(self, level: int, index: int, size: int) -> _Nodes:
+        tile = Tile(level, index, tile_width(level, index, size))
         found = self._nodes.get(tile)
         if found is None:
             raise _MissingTile(tile)
         self._nodes.move_to_end(tile)
-        return found.node(height, (first % FULL_WIDTH) >> height)
+        return found
 
     async def _read(self, tile: Tile) -> None:
         data = self._tiles.get(tile.path) or await self._threads.run(self._log.tile, tile.path)
