@@ -15,6 +15,7 @@ none.
 
 Noise can be taken out of a copy as well as put in, the victim's seed being public, so that 4 finds nothing on either
 side. Then a claim that was made again from its seed (3) explains a near copy of its picture whose own claim was not.
+Where both were made again and neither is near, they are two works: few draws find pictures of one prompt alike.
 """
 
 from __future__ import annotations
@@ -145,6 +146,15 @@ def settle(a: Side, b: Side, of_a: Crossing, of_b: Crossing) -> tuple[Outcome, s
         )
     if of_a.noise_found != of_b.noise_found:
         return _settle_by_noise(a, b, of_a)
+    if (
+        a.regenerated
+        and b.regenerated
+        and not any(one.noise_found or one.same_pixels or one.near for one in (of_a, of_b))
+    ):
+        return Outcome.BOTH, (
+            "each was made again from its own seed, neither noise is in the other, and they are no nearer to each "
+            "other than pictures of one prompt can be"
+        )
     if a.regenerated != b.regenerated and (of_a if a.regenerated else of_b).explains:
         better, weaker = (a, b) if a.regenerated else (b, a)
         if (of_a if a.regenerated else of_b).near:

@@ -45,7 +45,7 @@ def near(tested=2.6, nearest=0.3, *, beaten=True):
 
 
 def unlike():
-    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(alike=False, linked=False))
+    return Crossing(0.0, 0.0, same_pixels=False, comparison=SimpleNamespace(alike=False, linked=False, rank=None))
 
 
 BROKEN = {"verdict": Verdict.INVALID, "failed": 9}
@@ -111,6 +111,16 @@ def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
 def test_a_near_copy_decides_nothing_where_nobody_or_everybody_was_regenerated():
     for verdict in (Verdict.CONSISTENT, Verdict.AUTHENTIC):
         assert settle(side("A", verdict), side("B", verdict), near(), near())[0] is Outcome.UNDETERMINED
+
+
+def test_two_works_of_one_prompt_both_stand_though_few_draws_find_them_alike():
+    outcome, reason = settle(side("A"), side("B"), alike(), unlike())
+    assert outcome is Outcome.BOTH
+    assert "made again from its own seed" in reason
+    assert settle(side("A"), side("B"), alike(), alike())[0] is Outcome.BOTH
+    assert settle(side("A"), side("B", Verdict.CONSISTENT), alike(), unlike())[0] is Outcome.UNDETERMINED
+    assert settle(side("A"), side("B"), near(), unlike())[0] is Outcome.UNDETERMINED
+    assert settle(side("A"), side("B"), noise(same=True), noise(same=True))[0] is Outcome.UNDETERMINED
 
 
 def test_bits_below_the_bound_are_no_noise():
