@@ -56,8 +56,8 @@ QUICK = {
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """One work of the victim's."""
-    return Lab(tmp_path_factory.mktemp("redteam"), works=1)
+    """One work of the victim's, in two steps: what is tested with it needs no regeneration."""
+    return Lab(tmp_path_factory.mktemp("redteam"), works=1, steps=2)
 
 
 @pytest.fixture(scope="session")
