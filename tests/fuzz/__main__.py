@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.fuzz.engine import keep_finding, prepare, turn
+from tests.fuzz.engine import FOUND, keep_finding, prepare, turn
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "fuzz"
@@ -99,6 +99,7 @@ class _Account:
             "minutes": round(sum(each["seconds"] for each in had.values()) / 60, 1),
             "inputs": sum(each["runs"] for each in had.values()),
             "findings": sum(each["findings"] for each in had.values()),
+            "inputs_that_were_found_once_and_are_replayed": sum(path.is_file() for path in FOUND.rglob("*")),
             "not_yet_run": sorted(name for name in names if name not in had),
             "targets": had,
         }
