@@ -18,7 +18,7 @@ from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, whi
 from provenance.encoding import decimal_string
 from provenance.errors import EnvironmentFault, UsageError
 from provenance.latent import cell_distance, dequantise, quantise
-from provenance.link import ALIKE
+from provenance.link import ALIKE_ALONE
 from provenance.noise import gaussian
 from provenance.region import Region
 
@@ -55,7 +55,7 @@ class Corner:
 
     def holds(self, reject: float) -> bool:
         """Whether seeds are apart here."""
-        return self.bits >= REQUIRED_BITS and self.distance > reject and self.likeness <= ALIKE
+        return self.bits >= REQUIRED_BITS and self.distance > reject and self.likeness <= ALIKE_ALONE
 
     def told(self) -> dict[str, Any]:
         """For the calibration's record."""

@@ -7,9 +7,11 @@ seed comes near, its noise is in it), and it is the calibration's region alone t
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from generator.notary_examine import why_not
+from provenance.noise import gaussian
 from provenance.policy import Policy
 from provenance.recipe import Opening, Prompt, opening_commitment
 from provenance.region import Region
@@ -105,6 +107,35 @@ def test_no_notary_attests_a_corner():
     work = original(1)
     assert why_not(work.claim, work.recipe, bounded(), Rotations()) is None
     assert "calibrate" in why_not(work.claim, work.recipe, bounded(None), Rotations())
+
+
+class Alike(Rotations):
+    """A machine on which wrong seeds make latents of this cosine with the right one."""
+
+    def __init__(self, cosine):
+        super().__init__()
+        self.cosine = cosine
+
+    def regenerate(self, recipe, prompt, seeds, sources=()):
+        right, *_ = super().regenerate(recipe, prompt, [recipe.seed], sources)
+        others = super().regenerate(recipe, prompt, seeds, sources)
+        share = np.float32(self.cosine), np.float32(np.sqrt(1 - self.cosine**2))
+        fresh = [self._turned(gaussian(each, recipe.shape), prompt) for each in seeds]
+        mixed = [share[0] * right + share[1] * other for other in fresh]
+        return [
+            each if seed == recipe.seed else mixed[at]
+            for at, (each, seed) in enumerate(zip(others, seeds, strict=True))
+        ]
+
+
+def test_a_half_memorised_picture_whose_noise_is_still_linked_proves_no_authorship():
+    work = original(1)
+    assert judge(work.data, regenerator=Alike(0.93)).verdict is Verdict.AUTHENTIC
+    report = judge(work.data, regenerator=Alike(0.97))
+    assert step(report, 9).figures["nearest_wrong_distance"] > step(report, 9).figures["reject"]
+    assert step(report, 9).figures["inversion_false_accept_log2"] < -128
+    assert report.verdict is Verdict.CLAIMED
+    assert "does not depend on its seed" in report.reason
 
 
 def house(text, **changes):

@@ -77,9 +77,9 @@ def test_a_model_that_forgets_its_seed_is_refused():
 
 
 def test_each_of_the_three_conditions_can_fail():
-    good = Corner(12, Decimal(2), "", bits=128.0, distance=0.6, likeness=0.98)
+    good = Corner(12, Decimal(2), "", bits=128.0, distance=0.6, likeness=0.95)
     assert good.holds(0.5)
-    for bad in ({"bits": 127.9}, {"distance": 0.5}, {"likeness": 0.981}):
+    for bad in ({"bits": 127.9}, {"distance": 0.5}, {"likeness": 0.951}):
         assert not replace(good, **bad).holds(0.5)
 
 
