@@ -263,7 +263,7 @@ def test_results_of_other_threats_stay_in_the_file_and_are_never_pooled(tmp_path
     assert rows[0]["figures"]["square"] == {"min": 0.0, "median": 210.5, "max": 841.0}
     text = page.read_text("utf-8")
     assert "(`one`)" in text
-    assert "| 3 of 30 | 3 | 1e+02 % | authentic (3) |" in text
+    assert "| 3 of 30 | 3 | 100 % | authentic (3) |" in text
     assert text.endswith("What people wrote.\n")
 
 

@@ -48,7 +48,7 @@ def main(arguments=None, *, threats=None, lab=None):
 
 def _said(row):
     verdicts = ", ".join(f"{count} {name}" for name, count in row["verdicts"].items())
-    bound = f"at most {100 * row['upper_bound_95']:.2g} %"
+    bound = f"at most {100 * row['upper_bound_95']:.3g} %"
     return f"{row['name']}: {row['breaks']} of {row['attempts']} broke ({bound}, 95 %): {verdicts}"
 
 

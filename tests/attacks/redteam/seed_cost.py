@@ -67,8 +67,10 @@ def draw(found, path):
     right.plot([0, 256], [-years, 256 - years], "k--", lw=1)
     right.plot(bits, [value - years for value in measured], "o", ms=3)
     for k in STATED:
+        right.plot([k], [k - years], "k.")
+        beside = (8, -4) if k < max(STATED) else (-95, -4)
         right.annotate(
-            f"{k} bits: 2^{k - years:.0f}", (k, k - years), textcoords="offset points", xytext=(-70, 4), fontsize=8
+            f"{k} bits: 2^{k - years:.0f}", (k, k - years), textcoords="offset points", xytext=beside, fontsize=8
         )
     right.set(xlabel="bits of seed that agree", ylabel="log2 of years on one core", title="extrapolated")
     figure.tight_layout()

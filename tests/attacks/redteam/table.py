@@ -71,7 +71,7 @@ def _line(row):
         row["method"],
         f"{row['attempts']:,}{short}",
         f"{row['breaks']:,}",
-        f"{100 * row['upper_bound_95']:.2g} %",
+        f"{100 * row['upper_bound_95']:.3g} %",
         _counts(row["verdicts"]),
         _counts(row["stopped"]),
     )
