@@ -15,6 +15,7 @@ from generator.configuration import read_configuration
 from provenance.encoding import Json, canonical, decimal_string, parse_json
 from provenance.errors import InvalidError, MissingModelError, UsageError
 from provenance.recipe import Scheduler
+from provenance.terminal import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,9 @@ def kind_of(scheduler: Scheduler) -> Kind:
     kind = _KINDS.get(scheduler.name)
     if kind is None:
         known = ", ".join(sorted(_KINDS))
-        raise MissingModelError(f"scheduler {scheduler.name or 'unknown'} is not supported; these are: {known}")
+        raise MissingModelError(
+            f"scheduler {printable(scheduler.name, limit=80) or 'unknown'} is not supported; these are: {known}"
+        )
     config = _config(scheduler)
     if str(config.get("algorithm_type", "")).startswith("sde-") or config.get("stochastic_sampling"):
         return Kind(stochastic=True, flow=kind.flow)
@@ -121,7 +124,16 @@ def build_scheduler(scheduler: Scheduler) -> Any:
 
     try:
         found: Any = getattr(diffusers, scheduler.name).from_config(_config(scheduler))
-    except (AttributeError, TypeError, ValueError, NotImplementedError, ImportError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        ImportError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise MissingModelError(f"scheduler {scheduler.name} cannot be built: {reason}") from error
     return found
