@@ -20,14 +20,12 @@ from ledger.lookup import entry_at
 from ledger.models import prefix
 from ledger.sequencer import TreeHead, check_stored_leaf
 from ledger.timestamping import MAX_STORED_TOKEN
-from ledger.tree import GROUP_BYTES
 from provenance.checkpoint import open_checkpoint
 from provenance.entry import parse_any
 from provenance.errors import ForgedError, InvalidError, LedgerFault
-from provenance.merkle import HASH_SIZE, check_consistency, check_inclusion, leaf_hash
+from provenance.merkle import check_consistency, check_inclusion, leaf_hash
 from provenance.note import MAX_SIGNATURES, format_note, sign_line, split_note
 from provenance.receipt import MAX_ATTESTATION_BYTES, MAX_ATTESTATIONS, Receipt, format_receipt
-from provenance.tiles import FULL_WIDTH
 from provenance.timestamp import imprint_of
 
 if TYPE_CHECKING:
@@ -52,10 +50,7 @@ _BASE = """
 """
 _FACTS = text(_BASE.format("", ""))
 _FACTS_AND_TILE = text(
-    _BASE.format(
-        f", t.root, t.middle, substr(t.hashes, :start, {GROUP_BYTES})",
-        "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile",
-    )
+    _BASE.format(", t.root, t.middle, t.hashes", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile")
 )
 
 
@@ -166,16 +161,14 @@ def _is_over(token: bytes, note: bytes) -> bool:
 
 
 def _facts(connection: Connection, tree: StoredTree, index: int) -> Sequence[Any]:
-    """What the statement of the module gives; what is needed of the leaf's tile, where that is full, comes with it."""
-    values = {"leaf": index}
-    if is_full := tree.is_full(index):
-        tile, place = divmod(index, FULL_WIDTH)
-        values |= {"tile": tile, "start": place * HASH_SIZE // GROUP_BYTES * GROUP_BYTES + 1}
-    row = connection.execute(_FACTS_AND_TILE if is_full else _FACTS, values).one_or_none()
+    """What the statement of the module gives; the leaf's tile, where it is needed, comes with it."""
+    lacking = tree.lacks(index)
+    statement = _FACTS if lacking is None else _FACTS_AND_TILE
+    row = connection.execute(statement, {"leaf": index} | ({} if lacking is None else {"tile": lacking})).one_or_none()
     if row is None:
         raise LedgerFault(f"ledger: entry {index} is missing; the database is damaged")
-    if is_full:
-        tree.take(index, (row[-3], row[-2], row[-1]))
+    if lacking is not None:
+        tree.keep(0, lacking, (row[-3], row[-2], row[-1]))
     return row[:8]
 
 

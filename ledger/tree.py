@@ -1,8 +1,7 @@
 """The stored tree: full tiles in the database, the partial ones at its right edge in memory, as merkle.py reads them.
 
 A proof needs one tile a level. Full tiles never change, so those that were read last stay in a cache of bounded size,
-which threads share. Of a tile only what a proof asks for is hashed, and compared with what stands beside it. A receipt
-reads 1 KB of its leaf's tile with the leaf, so that the number of tiles costs it neither memory nor time.
+which threads share. Of a tile only what a proof asks for is hashed, and compared with what stands beside it.
 """
 
 from __future__ import annotations
@@ -20,20 +19,15 @@ from provenance.errors import LedgerFault
 from provenance.tiles import FULL_WIDTH, MAX_TILE_BYTES, TILE_HEIGHT, Tile, subtrees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection
 
     from ledger.edge import Edge
 
-__all__ = ["GROUP_BYTES", "StoredTile", "StoredTree", "TileCache"]
+__all__ = ["StoredTile", "StoredTree", "TileCache"]
 
 _GROUP = 1 << INNER_HEIGHT
 _HELD = 32
 _SIZE = merkle.HASH_SIZE
-GROUP_BYTES = _GROUP * _SIZE
-"""Bytes of a group: the hashes of a tile that one of its middle is made of. A middle is as long."""
-
 _READ = text("SELECT root, middle, hashes FROM tiles WHERE level = :level AND position = :position")
 
 
@@ -94,27 +88,6 @@ class StoredTile:
         return LedgerFault(f"ledger: {self._where} was tampered with, or is damaged")
 
 
-class _LeafTile:
-    """What the path of one leaf needs of its full tile of level 0; ``whole`` gives the tile, if more is asked for."""
-
-    def __init__(self, group: int, hashes: bytes, middle: bytes, whole: Callable[[], _Nodes]) -> None:
-        self.rows = subtrees(_split(hashes))
-        self.upper = subtrees(_split(middle))
-        self._group = group
-        self._whole = whole
-
-    def node(self, height: int, offset: int) -> bytes:
-        """See :class:`_Nodes`."""
-        if height >= INNER_HEIGHT:
-            return self.upper[height - INNER_HEIGHT][offset]
-        group, place = divmod(offset << height, _GROUP)
-        return self.rows[height][place >> height] if group == self._group else self._whole().node(height, offset)
-
-    def hashes(self) -> list[bytes]:
-        """See :class:`_Nodes`."""
-        return self._whole().hashes()
-
-
 class _EdgeTile:
     """The partial tile at the right edge of a level."""
 
@@ -146,7 +119,7 @@ class TileCache:
             return found
 
     def put(self, level: int, index: int, tile: StoredTile) -> None:
-        """Keep it; 12 KB. Of a leaf's own tile a receipt needs little, and reads it with the leaf."""
+        """Keep it; 12 KB. All of them are the proofs of a million entries."""
         with self._lock:
             self._tiles[level, index] = tile
             if len(self._tiles) > self._limit:
@@ -197,24 +170,16 @@ class StoredTree:
         """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""
         return merkle.consistency_path(self.node, old, size)
 
-    def is_full(self, leaf: int) -> bool:
-        """Whether the tile of level 0 with this leaf is full: :meth:`take` wants what a proof needs of its row."""
-        return not self._edge.covers(Tile(0, leaf // FULL_WIDTH))
+    def lacks(self, leaf: int) -> int | None:
+        """The tile of level 0 with this leaf, if it is neither here nor at the edge: to be read in one go."""
+        index = leaf // FULL_WIDTH
+        return None if self._edge.covers(Tile(0, index)) or self._cache.get(0, index) is not None else index
 
-    def take(self, leaf: int, row: tuple[object, object, object]) -> None:
-        """Take, for this transaction, the tile's root and middle, and the leaf's group of its hashes.
-
-        Raises:
-            LedgerFault: they are something else, or do not hang together.
-        """
-        (index, place), (root, middle, hashes) = divmod(leaf, FULL_WIDTH), row
-        if isinstance(hashes, bytes) and isinstance(middle, bytes) and len(hashes) == len(middle) == GROUP_BYTES:
-            group = place // _GROUP
-            tile = _LeafTile(group, hashes, middle, lambda: self._tile(0, index))
-            if tile.upper[-1][0] == root and tile.rows[-1][0] == tile.upper[0][group]:
-                self._held[0, index] = tile
-                return
-        raise LedgerFault(f"ledger: tile {index} at level 0 was tampered with, or is damaged")
+    def keep(self, level: int, index: int, row: tuple[object, object, object]) -> StoredTile:
+        """Take a tile's row (root, middle, hashes) that was read."""
+        tile = StoredTile(level, index, *row)
+        self._cache.put(level, index, tile)
+        return tile
 
     def _tile(self, level: int, index: int) -> _Nodes:
         if self._edge.covers(Tile(level, index)):
@@ -232,9 +197,7 @@ class StoredTree:
         row = self._connection.execute(_READ, {"level": level, "position": index}).one_or_none()
         if row is None:
             raise LedgerFault(f"ledger: the tree has no tile {index} at level {level}; the database is damaged")
-        tile = StoredTile(level, index, *row)
-        self._cache.put(level, index, tile)
-        return tile
+        return self.keep(level, index, (row[0], row[1], row[2]))
 
 
 def _split(data: bytes) -> list[bytes]:
