@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Kind", "build_scheduler", "kind_of", "read_scheduler", "record_scheduler", "replacement"]
 
+_MAX_LEVELS = 100_000
+"""Noise levels that a model was trained on; a thousand is usual, and each takes time and memory to work out."""
+
 _INFINITE = ("inf", "-inf")
 """Some configurations hold them; a recipe as these words."""
 
@@ -120,6 +123,9 @@ def build_scheduler(scheduler: Scheduler) -> Any:
         MissingModelError: not allowed here, or a configuration that diffusers does not take.
     """
     kind_of(scheduler)
+    levels = _config(scheduler).get("num_train_timesteps", 1)
+    if not isinstance(levels, int | float) or not 1 <= levels <= _MAX_LEVELS:
+        raise MissingModelError(f"scheduler {scheduler.name}: num_train_timesteps must be from 1 to {_MAX_LEVELS}")
     import diffusers
 
     try:
