@@ -48,7 +48,7 @@ def test_every_bit_of_Y_and_the_index_count(Y, index, bit, other):
     ("Y", "index"), [(b"", 0), (bytes(31), 0), (bytes(33), 0), (bytes(32), -1), (bytes(32), 2**32)]
 )
 def test_out_of_range(Y, index):
-    with pytest.raises(ValueError, match="^Y must be 32 bytes and the index fit into 32 bits$"):
+    with pytest.raises(ValueError, match=r"^Y must be 32 bytes and the index fit into 32 bits$"):
         seed(Y, index)
 
 
