@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from py_ecc.secp256k1 import secp256k1
 
 from provenance import curve
 from provenance.challenge import (
@@ -38,6 +37,8 @@ from provenance.recipe import (
     recipe_digest,
 )
 from provenance.storedlatent import decode_latent
+
+secp256k1 = curve._py_ecc()  # imported by our function, which keeps the recursion limit
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "tests" / "vectors" / "seedproof-v1.json"
