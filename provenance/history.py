@@ -57,11 +57,11 @@ class History:
 
 
 def read_history(
-    claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes] = (), most: int = MAX_CHAINED
+    claim_id: bytes, ledger: Ledger, *, notaries: Collection[bytes] = (), most: int | None = None
 ) -> History | None:
     """The history of a claim in this log; None when the log does not have it.
 
-    Of what is chained about the claim or a key, ``most`` entries are read: the first ones.
+    Of what is chained about the claim or a key, ``most`` entries are read (by default MAX_CHAINED): the first ones.
 
     Raises:
         LedgerFault: the log is away, or answered something that does not verify.
@@ -73,7 +73,7 @@ def read_history(
     claim = read_entry_of(ledger, found)
     if claim.entry.claim is None or claim.entry.id != claim_id:
         raise LedgerFault(f"{ledger.location}: answered with another entry than the claim that was asked for")
-    reading = _Reading(ledger, most)
+    reading = _Reading(ledger, MAX_CHAINED if most is None else most)
     follow_ups = reading.chained(claim_id)
     revocations = []
     for key in dict.fromkeys((*keys_involved(claim.entry, follow_ups), *notaries)):

@@ -91,7 +91,7 @@ def test_inversion_finds_the_childs_noise_and_no_other(family):
         back = machine.invert(made, NEW, latent, [one])
         where = inside if found.mask else np.ones_like(inside)
         noise, other = gaussian(made.seed, made.shape), gaussian(bytes(32), made.shape)
-        assert cosine(back[:, where], noise[:, where]) > 0.4
+        assert cosine(back[:, where], noise[:, where]) > 0.3
         wrong = machine.invert(replace(made, seed=bytes(32)), NEW, latent, [one])
         assert abs(cosine(wrong[:, where], other[:, where])) < 0.2
 

@@ -46,6 +46,6 @@ def test_the_noise_that_entered_is_found_again(family, strength):
         child = image_to_image(found, found.schedule, source, noise, strength=Decimal(strength))
         x = invert_to(found, found.schedule, child, begin, iterations=3)
         back = entered_noise(found.schedule, x, source, begin)
-    assert torch.cosine_similarity(back.flatten(), noise.flatten(), 0) > 0.4
+    assert torch.cosine_similarity(back.flatten(), noise.flatten(), 0) > 0.3
     other = workshop.noise(family, bytes(32))
     assert abs(torch.cosine_similarity(back.flatten(), other.flatten(), 0)) < 0.2
