@@ -4,7 +4,9 @@ Two cases: the house model's own pictures, and a latent of SD-class size (4x64x6
 the coder, since real latents are smoother) beside an ordinary 512x512 PNG. The peer is the source article, which
 stored about 100 KiB of latent in a file of 931 KiB (12 %).
 
-python -m benchmarks.latent --json benchmarks/results/latent.json
+Beside it the curve of rate and distortion over quantisers and coders (benchmarks/latent_curve.py).
+
+python -m benchmarks.latent --json benchmarks/results/latent.json --plot benchmarks/results/latent.png
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.common import options, summary, write
+from benchmarks.latent_curve import RELATIVE, curve, natural_field, one_step, plot, signal_to_noise
 from generator.models import house_model, native_size
 from generator.runtime import load_runtime
 from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
@@ -25,23 +29,30 @@ from provenance.pixels import encode_png
 from provenance.policy import default_policy
 from provenance.storedlatent import decode_latent, encode_latent
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 PICTURES = 48
 SD_PNG_BYTES = 931 * 1024 * 512 * 512 // (640 * 640)
 """The article's PNG, scaled from 640x640 to 512x512."""
 
 
 def main() -> None:
-    chosen = options("latent", __doc__).parse_args()
+    parser = options("latent", __doc__)
+    parser.add_argument("--plot", type=Path, help="figure of the curve to write")
+    chosen = parser.parse_args()
     model = house_model()
     runtime = load_runtime(model, device="cpu")
     side = native_size(model.folder)
     shape = runtime.latent_shape(side, side)
     calibration = default_policy().models[model.identity.digest].calibrations[shape]
     prompts = (Path(__file__).parent / "prompts.txt").read_text().splitlines()[:PICTURES]
-    bits, decibels, shares, exact = [], [], [], 0
+    bits, decibels, shares, exact, some = [], [], [], 0, []
     for number, prompt in enumerate(prompts):
         noise = gaussian(hashlib.sha256(f"latent {number}".encode()).digest(), shape)
         latent = runtime.sample(noise[None], prompt, "", steps=HOUSE_STEPS, guidance=float(HOUSE_GUIDANCE))[0]
+        if number % 4 == 0:
+            some.append(latent)
         integers = quantise(latent, calibration.steps)
         stored = encode_latent(integers)
         published = runtime.decode(dequantise(integers, calibration.steps)[None])[0]
@@ -71,14 +82,27 @@ def main() -> None:
         "article_share": 0.12,
         "psnr": "not measured: no SD-class decoder on this machine",
     }
+
+    def picture_loss(latent: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
+        plain, quantised = (runtime.decode_float(x[None])[0].astype(np.float64) for x in (latent, stored))
+        return -10 * math.log10(float(np.square(plain - quantised).mean()))
+
+    relative = {"relative": lambda latent: relative_steps(latent, RELATIVE), "one step": one_step}
+    curves = {
+        "house model": curve(some, {"calibrated": lambda _: calibration.steps, **relative}, picture_loss),
+        "SD-class, white noise": curve([sd_latent], relative, signal_to_noise),
+        "SD-class, 1/f": curve([natural_field(sd_latent)], relative, signal_to_noise),
+    }
+    if chosen.plot:
+        plot(curves, chosen.plot)
     for name, part in (("house model", house), ("SD-class size", sd)):
         print(name)
         for key, value in part.items():
             print(f"  {key:<30} {value}")
     write(
         chosen.json,
-        "python -m benchmarks.latent --json benchmarks/results/latent.json",
-        {"house": house, "sd_class": sd, "targets": {"bits_per_value": 5, "psnr_db": 48}},
+        "python -m benchmarks.latent --json benchmarks/results/latent.json --plot benchmarks/results/latent.png",
+        {"house": house, "sd_class": sd, "curves": curves, "targets": {"bits_per_value": 5, "psnr_db": 48}},
         ("torch", "numpy", "zstandard"),
     )
 
