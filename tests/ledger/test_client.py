@@ -228,6 +228,7 @@ def test_the_policy_comes_before_what_was_met(standin):
         (404, b""),
         (500, b"x"),
     ],
+    ids=["empty", "junk", "not text", "a witness's key", "two logs", "70 KB", "404", "500"],
 )
 def test_what_names_no_log_is_no_ledger(standin, keys):
     standin.lies["/log/vkey"] = keys

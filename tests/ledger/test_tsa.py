@@ -67,6 +67,7 @@ def test_without_cert_req_the_token_carries_no_certificate():
         (query(req_policy="1.2.3"), "one policy"),
         (query(extensions=[{"extn_id": "1.2.3", "critical": True, "extn_value": b"\x05\x00"}]), "no extension"),
     ],
+    ids=["empty", "cut", "trailing byte", "no imprint", "SHA-1", "short digest", "policy", "extension"],
 )
 def test_bad_queries_are_refused_with_a_reason(request_der, reason):
     response = decode_timestamp_response(AUTHORITY.respond(request_der, NOW))

@@ -61,7 +61,9 @@ def test_a_flipped_bit_is_named_a_forgery(bit: int) -> None:
         proof.check(Tag.POSSESSION, KEY, CLAIM, bytes(bent), "the seventh proof")
 
 
-@pytest.mark.parametrize("signature", [b"", SIGNATURE[:63], SIGNATURE + b"\0", bytes(64)])
+@pytest.mark.parametrize(
+    "signature", [b"", SIGNATURE[:63], SIGNATURE + b"\0", bytes(64)], ids=["empty", "63 bytes", "65 bytes", "zeros"]
+)
 @pytest.mark.parametrize("second_opinion", [True, False])
 def test_signatures_of_another_shape_are_forgeries(signature: bytes, second_opinion: bool) -> None:
     with pytest.raises(ForgedError):
