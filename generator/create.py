@@ -108,11 +108,12 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
         terms=job.terms,
     )
     entry = prove_claim(claim, secret, () if job.anonymous else (author_secret,))
-    logged, receipt = submit_claim(studio.ledger, format_entry(entry))
+    submitted = format_entry(entry)
+    logged, receipt = submit_claim(studio.ledger, submitted)
     # the author's own log names itself, and its tree holds his other works: an anonymous file must carry neither
     hidden = job.anonymous and not studio.shared_ledger
     wrapping = Wrapping(
-        entry=parse_entry(logged.entry),
+        entry=entry if logged.entry == submitted else parse_entry(logged.entry),
         recipe=picture.recipe,
         integers=picture.integers,
         receipt=None if hidden else receipt,

@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, CursorResult, insert, select, update
+from sqlalchemy import Connection, CursorResult, bindparam, insert, select, update
 
 from ledger.admission import LEAF_COLUMNS, MAX_CHAINED, check_in_log, entry_keys, leaf_row
 from ledger.database import insert_rows, stored_data
@@ -59,6 +59,14 @@ __all__ = [
 _TABLES = Base.metadata.tables
 _HEAD = select(Head.origin, Head.size, Head.root, Head.note).where(Head.id == 1)
 _LOCKED_HEAD = _HEAD.with_for_update()
+_SWAP = (
+    update(_TABLES["head"])
+    .where(Head.id == 1, Head.size == bindparam("old_size"), Head.root == bindparam("old_root"))
+    .values(size=bindparam("new_size"), root=bindparam("new_root"), note=bindparam("new_note"))
+)
+_LOGGED = select(Leaf.entry_id, Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash).where(
+    Leaf.entry_id.in_(bindparam("identifiers", expanding=True))
+)
 
 
 @dataclass(frozen=True)
@@ -210,9 +218,8 @@ def _decide(
 
 
 def _logged(connection: Connection, identifiers: Sequence[bytes]) -> dict[bytes, Accepted]:
-    statement = select(Leaf.entry_id, Leaf.leaf_index, Leaf.entry, Leaf.leaf_hash).where(Leaf.entry_id.in_(identifiers))
     found: dict[bytes, Accepted] = {}
-    for row in connection.execute(statement):
+    for row in connection.execute(_LOGGED, {"identifiers": list(identifiers)}):
         check_stored_leaf(row.leaf_index, row.entry, row.leaf_hash)
         found[row.entry_id] = Accepted(row.leaf_index, row.entry_id, row.entry, duplicate=True)
     return found
@@ -244,9 +251,14 @@ def _insert(connection: Connection, new: Sequence[tuple[int, Prepared]], full: S
 def _swap_head(connection: Connection, old: TreeHead, edge: Edge, signers: Sequence[NoteSigner]) -> TreeHead:
     new = TreeHead(old.origin, edge.size, edge.root, sign_checkpoint(old.origin, edge.size, edge.root, signers))
     result: CursorResult[tuple[object, ...]] = connection.execute(
-        update(Head)
-        .where(Head.id == 1, Head.size == old.size, Head.root == old.root)
-        .values(size=new.size, root=new.root, note=new.note)
+        _SWAP,
+        {
+            "old_size": old.size,
+            "old_root": old.root,
+            "new_size": new.size,
+            "new_root": new.root,
+            "new_note": new.note,
+        },
     )
     if result.rowcount != 1:
         raise LedgerFault("ledger: another writer was faster; nothing was logged, try again")

@@ -1,4 +1,4 @@
-r"""Canonical JSON, strict parsers, hex and decimal strings; every limit has a name and a reason.
+r"""Canonical JSON and its strict parsers; every limit has a name and a reason.
 
 Canonical form is RFC 8785 over a small data model::
 
@@ -17,15 +17,23 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import rfc8785
 
-from provenance.errors import EncodingError, LimitError, UnsupportedVersionError
+from provenance.errors import EncodingError, LimitError
+from provenance.fields import Fields
+from provenance.scalars import (
+    MAX_DOCUMENT_BYTES,
+    MAX_INTEGER,
+    decimal_string,
+    format_hex,
+    parse_decimal,
+    parse_hex,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = [
     "MAX_DEPTH",
@@ -42,24 +50,14 @@ __all__ = [
     "parse_json",
 ]
 
-T = TypeVar("T")
 Json = dict[str, "Json"] | list["Json"] | str | int | bool | None
-
-MAX_DOCUMENT_BYTES = 65_536
-"""Default bound of one JSON document: a log entry must fit into 65,535 bytes (C2SP tlog-tiles)."""
 
 MAX_DEPTH = 16
 """Deepest nesting that is read; our own objects need 5. Checked before parsing: parsers recurse on the C stack."""
 
-MAX_INTEGER = 2**53 - 1
-"""Largest magnitude that every JSON implementation keeps exact (RFC 8785 section 3.2.2.3)."""
-
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _INTEGER_DIGITS = 16
-_DECIMAL_DIGITS = 40
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{0,39}[1-9])?", re.ASCII)
-_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+["\\]?', re.DOTALL)  # takes an unfinished string as well: linear time
 
 
@@ -96,10 +94,11 @@ def parse_json(data: bytes, what: str, *, limit: int = MAX_DOCUMENT_BYTES) -> Js
         raise EncodingError(f"{what}: not JSON at byte {error.pos}: {error.msg}") from error
     except (RecursionError, ValueError) as error:
         raise EncodingError(f"{what}: not JSON that can be read") from error
-    try:
-        _check_model(value, 0)
-    except EncodingError as error:
-        raise EncodingError(f"{what}: {error}") from error
+    if "\\" in text:  # an escape may hide a lone surrogate; all else was refused above
+        try:
+            _check_model(value, 0)
+        except EncodingError as error:
+            raise EncodingError(f"{what}: {error}") from error
     return value
 
 
@@ -115,164 +114,19 @@ def parse_canonical(data: bytes, what: str, *, limit: int = MAX_DOCUMENT_BYTES) 
     return value
 
 
-def format_hex(data: bytes) -> str:
-    """Lowercase hexadecimal digits."""
-    return data.hex()
-
-
-def parse_hex(text: object, what: str, *, size: int | None = None, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
-    """Bytes of a lowercase hex string, of exactly ``size`` bytes when given, else at most ``limit``.
-
-    Raises:
-        EncodingError: not a string, odd length, a digit that is not in 0-9a-f, or another size.
-    """
-    if not isinstance(text, str):
-        raise EncodingError(f"{what}: must be a hex string")
-    if size is not None and len(text) != 2 * size:
-        raise EncodingError(f"{what}: must be {size} bytes as {2 * size} lowercase hex digits")
-    if len(text) > 2 * limit:
-        raise LimitError(f"{what}: more than {limit} bytes")
-    if len(text) % 2 or not _HEX.fullmatch(text):
-        raise EncodingError(f"{what}: must be lowercase hex digits, two for each byte")
-    return bytes.fromhex(text)
-
-
-def decimal_string(value: float | Decimal | str) -> str:
-    """The one spelling of a finite number, exactly: no exponent, no trailing zero. Of a float, the shortest decimal.
-
-    Raises:
-        EncodingError: NaN, infinity, or a magnitude that needs more than 40 digits on a side.
-    """
-    try:
-        number = Decimal(float.__repr__(value)) if isinstance(value, float) else Decimal(value)
-    except (InvalidOperation, TypeError, ValueError) as error:
-        raise EncodingError(f"not a number: {value!r:.60}") from error
-    if not number.is_finite():
-        raise EncodingError(f"not a finite number: {value!r:.60}")
-    if not number:
-        return "0"
-    if abs(number.adjusted()) > _DECIMAL_DIGITS:  # before it is written out: 1E+999999 would fill the memory
-        raise EncodingError(f"number {value!r:.60} needs more than {_DECIMAL_DIGITS} digits on a side of the point")
-    text = format(number, "f")  # never normalize(): that rounds to the context's 28 digits
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    parse_decimal(text, "number")
-    return text
-
-
-def parse_decimal(text: object, what: str) -> Decimal:
-    """The exact value of a decimal string.
-
-    Raises:
-        EncodingError: not a string of the grammar above ("2.0", "+1", "1e3", "-0" and ".5" are not).
-    """
-    if not isinstance(text, str) or not _DECIMAL.fullmatch(text) or text == "-0":
-        raise EncodingError(f'{what}: must be a canonical decimal string such as "2" or "0.125"')
-    return Decimal(text)
-
-
-class Fields:
-    """Reads one object field by field and refuses what was not read: ``with Fields(value, "claim") as f: ...``.
-
-    Raises EncodingError when the value is no object, a field is missing or has another type, or one is left over.
-    """
-
-    def __init__(self, value: object, what: str) -> None:
-        if not isinstance(value, dict):
-            raise EncodingError(f"{what}: must be an object")
-        self._left: dict[str, object] = dict(value)
-        self.what = what
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None and self._left:
-            raise EncodingError(f"{self.what}: unknown field {min(self._left)!r:.60}")
-
-    def take(self, name: str) -> object:
-        """The raw value of a field that must be there."""
-        if name not in self._left:
-            raise EncodingError(f"{self.what}: field {name!r} is missing")
-        return self._left.pop(name)
-
-    def version(self, kind: str, supported: int = 1) -> None:
-        """Check ``kind`` and ``v``. Another version is UnsupportedVersionError: newer, not wrong."""
-        found = self.take("kind")
-        if found != kind:
-            raise EncodingError(f"{self.what}: kind must be {kind!r}, not {str(found)[:40]!r}")
-        version = self.integer("v", low=0)
-        if version != supported:
-            raise UnsupportedVersionError(
-                f"{self.what}: version {version} is not known to this program (it knows {supported}); update seedproof"
-            )
-
-    def text(self, name: str, *, limit: int, low: int = 0) -> str:
-        """A string of ``low`` to ``limit`` code points."""
-        value = self.take(name)
-        if not isinstance(value, str):
-            raise EncodingError(f"{self.what}: {name} must be a string")
-        if not low <= len(value) <= limit:
-            raise LimitError(f"{self.what}: {name} must have {low} to {limit} characters, it has {len(value)}")
-        return value
-
-    def choice(self, name: str, allowed: Sequence[str]) -> str:
-        """A string that is one of ``allowed``."""
-        value = self.take(name)
-        if not isinstance(value, str) or value not in allowed:
-            raise EncodingError(f"{self.what}: {name} must be one of {', '.join(allowed)}")
-        return value
-
-    def integer(self, name: str, *, low: int = 0, high: int = MAX_INTEGER) -> int:
-        """An integer in [low, high]."""
-        value = self.take(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise EncodingError(f"{self.what}: {name} must be an integer from {low} to {high}")
-        return value
-
-    def binary(self, name: str, *, size: int | None = None, limit: int = MAX_DOCUMENT_BYTES) -> bytes:
-        """Bytes from lowercase hex; see :func:`parse_hex`."""
-        return parse_hex(self.take(name), f"{self.what}: {name}", size=size, limit=limit)
-
-    def decimal(self, name: str) -> Decimal:
-        """An exact decimal; see :func:`parse_decimal`."""
-        return parse_decimal(self.take(name), f"{self.what}: {name}")
-
-    def array(self, name: str, read: Callable[[object, str], T], *, limit: int, low: int = 0) -> tuple[T, ...]:
-        """An array of ``low`` to ``limit`` items, each read by ``read(item, where)``."""
-        value = self.take(name)
-        if not isinstance(value, list):
-            raise EncodingError(f"{self.what}: {name} must be an array")
-        if not low <= len(value) <= limit:
-            raise LimitError(f"{self.what}: {name} must have {low} to {limit} items, it has {len(value)}")
-        return tuple(read(item, f"{self.what}: {name}[{i}]") for i, item in enumerate(value))
-
-    def object(self, name: str) -> Fields:
-        """A nested object, to be read with ``with``."""
-        return Fields(self.take(name), f"{self.what}: {name}")
-
-    def optional(self, name: str) -> bool:
-        """Whether the field is something else than null. A null is consumed; the field itself must be there."""
-        if name not in self._left:
-            raise EncodingError(f"{self.what}: field {name!r} is missing")
-        if self._left[name] is None:
-            del self._left[name]
-            return False
-        return True
-
-
 def _encode(value: Json | Mapping[str, Json]) -> bytes:
     """RFC 8785 bytes of a value within our data model.
 
     The standard library escapes strings as RFC 8785 does, and sorts keys by code point. That is the order by UTF-16
     code units unless a key goes beyond U+D7FF; for those the slower library decides.
     """
-    if _has_high_key(value):
-        try:
-            return rfc8785.dumps(value)
-        except (rfc8785.CanonicalizationError, UnicodeError) as error:
-            raise EncodingError(f"cannot be encoded canonically: {error}") from error
-    return _ENCODER.encode(value).encode()
+    text = _ENCODER.encode(value)
+    if text.isascii() or not _has_high_key(value):
+        return text.encode()
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        raise EncodingError(f"cannot be encoded canonically: {error}") from error
 
 
 def _has_high_key(value: object) -> bool:
@@ -339,7 +193,10 @@ def _refuse_number(text: str) -> NoReturn:
 def _parse_int(text: str) -> int:
     if text == "-0" or len(text.lstrip("-")) > _INTEGER_DIGITS:
         raise EncodingError(f"number {text[:30]!r} is not a canonical integer below 2^53")
-    return int(text)
+    number = int(text)
+    if abs(number) > MAX_INTEGER:
+        raise EncodingError(f"number {text!r} has no canonical encoding here; use a decimal string")
+    return number
 
 
 _DECODER = json.JSONDecoder(

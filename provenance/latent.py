@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +90,7 @@ def cell_distance(latent: NDArray[np.float32], integers: NDArray[np.int16], step
     return distance if np.isfinite(distance) else float("inf")
 
 
+@lru_cache(maxsize=1024)
 def _nearest(step: Decimal) -> np.float32:
     """The nearest float32, ties to even. The way through float64 rounds twice, so its neighbours are compared."""
     guess = np.float32(float(step))

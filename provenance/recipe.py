@@ -7,24 +7,25 @@ libraries, threads) is the environment: kept beside, unhashed, and no excuse.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from provenance.claim import MAX_PARENTS, digest_item, read_shape, read_steps
 from provenance.display import require_plain_text
-from provenance.encoding import (
-    MAX_DOCUMENT_BYTES,
-    Fields,
-    Json,
-    canonical,
-    decimal_string,
-    parse_canonical,
-    parse_json,
-)
-from provenance.errors import EncodingError, InvalidError, LimitError, SealedError, UnsupportedVersionError
+from provenance.encoding import Fields, Json, canonical, decimal_string, parse_canonical, parse_json
+from provenance.errors import EncodingError, LimitError, UnsupportedVersionError
 from provenance.hashing import Tag, tagged_hash
+from provenance.opening import (
+    MAX_PROMPT,
+    Opening,
+    Prompt,
+    checked_prompt,
+    format_opening,
+    open_sealed,
+    opening_commitment,
+    parse_opening,
+    seal,
+)
 from provenance.operation import Operation, check_operation, operation_from_json, operation_to_json
 from provenance.setup import Setup, setup_from_json, setup_to_json
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 __all__ = [
+    "MAX_PROMPT",
     "Component",
     "Model",
     "Opening",
@@ -49,14 +51,8 @@ __all__ = [
 ]
 
 MAX_RECIPE_BYTES = 65_536
-MAX_PROMPT = 10_000
-"""Characters of a prompt; models read far fewer and the recipe records the truncation rule."""
-
 MAX_STEPS = 1_000
 MAX_PICTURE_SIDE = 8_192
-_PAD = 512
-"""Sealed prompts are padded to a multiple of this many bytes, so that their length says little."""
-
 _ALGORITHMS = {
     "text-to-image": (False, False),
     "diffusers-text-to-image": (True, False),
@@ -68,14 +64,6 @@ _ALGORITHMS = {
 _IDS = {parts: identifier for identifier, parts in _ALGORITHMS.items()}
 
 _DTYPES = ("float32", "float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What the model was told: ``text`` and the ``negative`` prompt, kept code point for code point."""
-
-    text: str
-    negative: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,13 +119,10 @@ class Recipe:
         """Whether readers see a commitment instead of the prompt."""
         return isinstance(self.prompt, bytes)
 
-
-@dataclass(frozen=True)
-class Opening:
-    """What opens a sealed prompt: the salt (32 random bytes) and the prompt."""
-
-    salt: bytes
-    prompt: Prompt
+    @cached_property
+    def canonical(self) -> bytes:
+        """Its canonical bytes; see :func:`format_recipe`."""
+        return _format(self)
 
 
 def recipe_digest(recipe: Recipe) -> bytes:
@@ -152,6 +137,10 @@ def format_recipe(recipe: Recipe) -> bytes:
         LimitError: longer than a reader takes; only a prompt or a mask can be that long.
         EncodingError: an operation that does not fit the rest.
     """
+    return recipe.canonical
+
+
+def _format(recipe: Recipe) -> bytes:
     _check_operation(recipe)
     prompt: Json
     if isinstance(recipe.prompt, bytes):
@@ -229,76 +218,6 @@ def parse_recipe(data: bytes) -> Recipe:
     return recipe
 
 
-def format_opening(opening: Opening) -> bytes:
-    """Canonical bytes of an opening: what the commitment hashes.
-
-    Raises:
-        LimitError: longer than a reader takes.
-    """
-    data = canonical(
-        {
-            "kind": "opening",
-            "v": 1,
-            "salt": opening.salt.hex(),
-            "text": opening.prompt.text,
-            "negative": opening.prompt.negative,
-        }
-    )
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise LimitError(f"opening: {len(data)} bytes are more than {MAX_DOCUMENT_BYTES}; shorten the prompt")
-    return data
-
-
-def parse_opening(data: bytes) -> Opening:
-    """An opening from JSON of any formatting.
-
-    Raises:
-        EncodingError, LimitError, UnsupportedVersionError: it is none.
-    """
-    with Fields(parse_json(data, "opening"), "opening") as fields:
-        fields.version("opening")
-        salt = fields.binary("salt", size=32)
-        return Opening(salt, _checked_prompt(fields))
-
-
-def opening_commitment(opening: Opening) -> bytes:
-    """The 32 bytes that stand in the recipe instead of the prompt."""
-    return tagged_hash(Tag.PROMPT, format_opening(opening))
-
-
-def seal(opening: Opening, key: bytes, index: int) -> bytes:
-    """The opening, padded and encrypted for its author under his 32-byte prompt key (ChaCha20-Poly1305, RFC 8439).
-
-    One nonce per index is safe: the key is derived afresh for every work.
-    """
-    return ChaCha20Poly1305(key).encrypt(index.to_bytes(12, "little"), _padded(opening), opening_commitment(opening))
-
-
-def open_sealed(sealed: bytes, key: bytes, index: int, commitment: bytes) -> Opening:
-    """Inverse of :func:`seal`.
-
-    Raises:
-        SealedError: another key, damaged bytes, or an opening that is not the committed one.
-        UnsupportedVersionError: an opening of a newer program.
-    """
-    try:
-        plain = ChaCha20Poly1305(key).decrypt(index.to_bytes(12, "little"), sealed, commitment)
-    except (InvalidTag, ValueError) as error:
-        raise SealedError("the sealed prompt does not open with this master secret") from error
-    try:
-        opening = parse_opening(plain.rpartition(b"\x80")[0])
-    except InvalidError as error:
-        raise SealedError(f"the sealed prompt opens, but to no opening: {error}") from error
-    if opening_commitment(opening) != commitment or _padded(opening) != plain:
-        raise SealedError("the sealed prompt is not the one that the recipe commits to, or not padded as it must be")
-    return opening
-
-
-def _padded(opening: Opening) -> bytes:
-    plain = format_opening(opening) + b"\x80"
-    return plain + bytes(-len(plain) % _PAD)
-
-
 def _check_operation(recipe: Recipe) -> None:
     if recipe.operation is not None:
         check_operation(recipe.operation, shape=recipe.shape, steps=recipe.steps, parents=recipe.parents)
@@ -366,11 +285,7 @@ def _read_prompt(value: object) -> Prompt | bytes:
     with Fields(value, "recipe: prompt") as fields:
         if isinstance(value, dict) and "sealed" in value:
             return fields.binary("sealed", size=32)
-        return _checked_prompt(fields)
-
-
-def _checked_prompt(fields: Fields) -> Prompt:
-    return Prompt(fields.text("text", limit=MAX_PROMPT), fields.text("negative", limit=MAX_PROMPT))
+        return checked_prompt(fields)
 
 
 def _name(fields: Fields, field: str, limit: int) -> str:

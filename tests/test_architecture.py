@@ -23,12 +23,12 @@ ROOMS = """
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration region
     ownership entry grant draft offer followup followup_body
-    recipe operation setup claim challenge
+    recipe opening operation setup claim challenge
     latent storedlatent pixels canonicalfile chunks xmp
     noise commitment
     credentials keystore passphrase sealedfile derivation master
     proof curve hashing
-    report display terminal home files encoding errors plainwords
+    report display terminal home files encoding fields scalars errors plainwords
     __init__
 """.split()  # noqa: SIM905 - a list to be read line by line
 """Every file of provenance, each above all that it imports."""

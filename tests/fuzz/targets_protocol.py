@@ -605,8 +605,8 @@ TARGETS = (
     Target("history", run_history, entries, ("provenance.history.read_history", "provenance.history.read_entry_of"), cost=4),
     Target("follow-up", run_follow_up, lambda: log().extra, ("provenance.followup.parse_follow_up",)),
     simple("recipe", "recipe", "parse_recipe", recipes),
-    Target("opening", run_opening, openings, ("provenance.recipe.parse_opening",)),
-    Target("sealed-prompt", run_sealed_prompt, sealed_prompts, ("provenance.recipe.open_sealed",)),
+    Target("opening", run_opening, openings, ("provenance.opening.parse_opening",)),
+    Target("sealed-prompt", run_sealed_prompt, sealed_prompts, ("provenance.opening.open_sealed",)),
     Target("assertion", run_assertion, assertions, ("provenance.assertion.parse_assertion",)),
     Target("receipt", run_receipt, receipts, ("provenance.receipt.parse_receipt",)),
     Target("note", run_note, notes, tuple(f"provenance.{name}" for name in (
@@ -633,7 +633,7 @@ TARGETS = (
     Target("credentials", run_credentials, credentials, ("provenance.credentials.load_credentials",)),
     Target("notation", run_notation, lambda: [b"0.125", b"007f", _b64(bytes(32)), b"1234"], tuple(
         f"provenance.{name}" for name in (
-            "encoding.parse_hex", "encoding.parse_decimal", "notation.parse_base64", "notation.parse_size"))),
+            "scalars.parse_hex", "scalars.parse_decimal", "notation.parse_base64", "notation.parse_size"))),
     Target("json", run_json, lambda: [*recipes(), b'{"a":[1,-2,{"\xc3\xa9":null,"\xf0\x9f\x98\x80":true}],"b":"\\u0001"}'], (
         "provenance.encoding.parse_json", "provenance.encoding.parse_canonical")),
     Target("tile", run_tile, tiles, (
