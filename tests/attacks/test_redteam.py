@@ -283,8 +283,12 @@ def test_figures_that_are_not_finite_are_refused(tmp_path):
 
 def test_merging_keeps_the_newest_of_each(tmp_path):
     path = tmp_path / "results.json"
-    write_json(path, [{"name": "b", "x": 1}, {"name": "a", "x": 1}])
-    assert merge(path, [{"name": "b", "x": 2}]) == [{"name": "a", "x": 1}, {"name": "b", "x": 2}]
+    first, second, newer = ({"name": name, "model": "m", "x": x} for name, x in (("a", 1), ("b", 1), ("b", 2)))
+    write_json(path, [second, first])
+    assert merge(path, [newer]) == [first, newer]
+    assert merge(path, []) == [first, second]
+    other = {"name": "c", "model": "another", "x": 3}
+    assert merge(path, [other]) == [other]  # one table tells of one model
     write_table(tmp_path / "empty.md", [])
     assert "# Red team" in (tmp_path / "empty.md").read_text("utf-8")
 

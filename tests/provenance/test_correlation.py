@@ -148,3 +148,21 @@ def test_rounding_makes_no_cosine_beyond_one():
 def test_a_tail_needs_two_dimensions():
     with pytest.raises(ValueError, match=r"^the tail needs at least two dimensions$"):
         log2_false_accept(0.5, 1)
+
+
+def test_a_threshold_is_the_smallest_cosine_that_is_rare_enough():
+    assert threshold(3, 3) == 0.75  # where the rate is exactly 2^-3
+
+
+def test_a_fraction_that_does_not_converge_is_no_figure(monkeypatch):
+    monkeypatch.setattr("provenance.correlation._ITERATIONS", 2)
+    with pytest.raises(ArithmeticError, match=r"^the incomplete beta function did not converge$"):
+        log2_false_accept(0.3, 1000)
+
+
+def test_the_fraction_divides_by_nothing_that_vanishes():
+    from provenance.correlation import _away_from_zero
+
+    for value in (0.0, 1e-301, -1e-300):
+        assert _away_from_zero(value) == 1e-300
+    assert _away_from_zero(-2e-300) == -2e-300

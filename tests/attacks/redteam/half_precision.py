@@ -7,7 +7,6 @@ What stops it: step 9 of ``provenance.link``: what is no nearer than an eighth o
 """
 
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
 import torch
@@ -23,11 +22,14 @@ from tests.attacks.redteam.painter import calibration, latent_of, painted, psnr,
 from tests.attacks.redteam.threat import Threat
 
 SEEDS, BATCH = 96, 12
-STEPS, GUIDANCE = 4, 1
-"""The parameters within the calibrated region under which seeds are least apart."""
 
 
-def grind(lab, work, keys):
+def corner(known):
+    """Where seeds are least apart within the calibrated region: the fewest steps and the strongest guidance."""
+    return {"steps": known.region.steps[0], "guidance": known.region.guidance[1]}
+
+
+def grind(lab, work, keys, *, steps, guidance):
     """(key, distance) of the own seed whose picture is nearest to the victim's, in float32 and in batches."""
     pipeline, recipe = lab.pooled.inner._pipeline(work.recipe)._pipeline, work.recipe
     found = []
@@ -35,7 +37,7 @@ def grind(lab, work, keys):
         some = keys[place : place + BATCH]
         noise = torch.from_numpy(np.stack([gaussian(seed(commit(key)), recipe.shape) for key in some]))
         with torch.inference_mode():
-            made = pipeline.sample(noise, recipe.prompt.text, "", steps=STEPS, guidance=float(GUIDANCE)).numpy()
+            made = pipeline.sample(noise, recipe.prompt.text, "", steps=steps, guidance=float(guidance)).numpy()
         found += [
             (cell_distance(each, work.integers, recipe.latent_steps), key) for each, key in zip(made, some, strict=True)
         ]
@@ -45,9 +47,10 @@ def grind(lab, work, keys):
 
 def attempt(lab, i, seeds=SEEDS):
     work, known = painted(lab, i), calibration(lab)
-    secret, nearest = grind(lab, work, [key_of(f"half {i}", number) for number in range(seeds)])
+    recipe = corner(known)
+    secret, nearest = grind(lab, work, [key_of(f"half {i}", number) for number in range(seeds)], **recipe)
     own_seed = seed(commit(secret))
-    cheat = stolen(lab, work, i, seed=own_seed, dtype="bfloat16", steps=STEPS, guidance=Decimal(GUIDANCE))
+    cheat = stolen(lab, work, i, seed=own_seed, dtype="bfloat16", **recipe)
     own = gaussian(own_seed, work.recipe.shape)
     latent, _ = reach(latent_of(work), own, known, threshold(work.integers.size) + 0.002)
     forged = with_latent(lab, cheat.with_(secret=secret), latent)
@@ -68,8 +71,9 @@ THREAT = Threat(
     title="A recipe in bfloat16, the nearest of many own seeds, and its noise injected",
     knowledge="the published file, the calibration, the model",
     budget=f"{SEEDS} pictures",
-    method=f"own seeds ground at {STEPS} steps and guidance {GUIDANCE}; the nearest seed's noise injected; verified with regeneration",
+    method="own seeds ground at the fewest steps and the strongest guidance that the calibration covers; the nearest seed's noise injected; verified with regeneration",
     kind="optimised",
     attempt=attempt,
+    edition=2,
     success=frozenset({"authentic", "consistent"}),
 )

@@ -22,6 +22,7 @@ from generator.create import Job, Studio, create
 from generator.journal import Begun, begin
 from generator.models import house_model, native_size
 from generator.regenerate import open_regenerator
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from ledger.local import open_ledger
 from provenance.claim import Terms, claim_id, parse_entry
 from provenance.commitment import commit
@@ -52,7 +53,7 @@ PROMPTS = (
 class Lab:
     """A victim with ``works`` works under ``folder``, and everything that it takes to attack them."""
 
-    def __init__(self, folder, *, works=4, steps=12):
+    def __init__(self, folder, *, works=4, steps=HOUSE_STEPS):
         self.policy = default_policy()
         self.model = house_model().identity.digest
         self.policy_digest = hashlib.sha256(files("provenance").joinpath("data", "policy.json").read_bytes()).digest()
@@ -167,7 +168,8 @@ class Lab:
             self.now,
         )
         prompt = Prompt(PROMPTS[number % len(PROMPTS)])
-        job = Job(prompt, path, side, side, self._steps, Decimal(2), "float32", False, False, Terms())
+        guidance = Decimal(HOUSE_GUIDANCE)
+        job = Job(prompt, path, side, side, self._steps, guidance, "float32", False, False, Terms())
         nonce = hashlib.sha256(f"red team/work/{number}".encode()).digest()
         author = commit(derive_author(self.victim))
         begin(self.home, Begun(nonce, job.fingerprint(model, author), str(path.absolute()), None, None))

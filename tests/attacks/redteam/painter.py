@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from generator.models import house_model, native_size, scheduler_of
+from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.commitment import commit, seed
 from provenance.correlation import log2_false_accept
 from provenance.derivation import derive_author, derive_work
@@ -33,8 +34,8 @@ def recipe_for(lab, prompt, own_seed, **changes):
     base = Recipe(
         model=model.identity,
         scheduler=scheduler_of(model),
-        steps=12,
-        guidance=Decimal(2),
+        steps=HOUSE_STEPS,
+        guidance=Decimal(HOUSE_GUIDANCE),
         prompt=Prompt(prompt),
         max_tokens=32,
         width=side,

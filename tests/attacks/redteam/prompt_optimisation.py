@@ -5,7 +5,8 @@ steps away (step 9). Free embeddings come nearer, but a recipe has no place for 
 inversion is an adapter, which the house model does not take and which bounds any other work to *consistent*.
 """
 
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,29 +23,38 @@ from tests.attacks.redteam.threat import Outcome, Threat, chance
 
 ROUNDS, MUTANTS, WORDS = 12, 8, 10
 DESCENT = 24
-STEPS = 6
-"""Of the sampler, in the recipe that the thief is free to write."""
 
 _WORSE = ("crash", "authentic", "consistent", "disputed", "claimed", "unproved", "refused", "invalid")
 
 
-def sampled(pipeline, noise, states, *, steps=STEPS):
-    """Latents (B, C, h, w) without guidance, for text states (B, tokens, width); gradients go through."""
+@dataclass(frozen=True)
+class Sampler:
+    """Runs of the model from one noise (1, C, h, w), as a recipe of so many steps and such a guidance has it."""
 
-    def field(x, sigma):
-        return pipeline._predict(x, sigma, states)
+    pipeline: Any
+    noise: Any
+    steps: int
+    guidance: float
 
-    return sample_flow_euler(field, noise.expand(len(states), -1, -1, -1), pipeline._sigmas(steps))
+    def __call__(self, states):
+        """Latents (B, C, h, w) for text states (B, tokens, width); gradients go through."""
+        away = self.states([""]).detach().expand(len(states), -1, -1)
+        both = torch.cat([states, away])
+
+        def field(x, sigma):
+            towards, back = self.pipeline._predict(torch.cat([x, x]), sigma, both).chunk(2)
+            return back + self.guidance * (towards - back)
+
+        return sample_flow_euler(field, self.noise.expand(len(states), -1, -1, -1), self.pipeline._sigmas(self.steps))
+
+    def states(self, texts):
+        """Text states of several prompts (B, tokens, width)."""
+        return torch.cat([self.pipeline._embed(text) for text in texts])
 
 
-def states_of(pipeline, texts):
-    """Text states of several prompts (B, tokens, width)."""
-    return torch.cat([pipeline._embed(text) for text in texts])
-
-
-def climb(pipeline, noise, target, weight, dice, rounds=ROUNDS):
+def climb(sampler, target, weight, dice, rounds=ROUNDS):
     """The prompt whose picture is nearest in the whitened steps ``weight``, by mutating the best one word by word."""
-    vocabulary = sorted(word for word in pipeline.tokenizer.get_vocab() if word.isalpha())
+    vocabulary = sorted(word for word in sampler.pipeline.tokenizer.get_vocab() if word.isalpha())
     best, loss = [dice.choice(vocabulary) for _ in range(WORDS)], float("inf")
     for _ in range(rounds):
         mutants = [list(best) for _ in range(MUTANTS)]
@@ -52,39 +62,42 @@ def climb(pipeline, noise, target, weight, dice, rounds=ROUNDS):
             for place in dice.sample(range(WORDS), dice.choice((1, 1, 2))):
                 mutant[place] = dice.choice(vocabulary)
         with torch.inference_mode():
-            made = sampled(pipeline, noise, states_of(pipeline, [" ".join(each) for each in mutants]))
+            made = sampler(sampler.states([" ".join(each) for each in mutants]))
             losses = ((made - target) * weight).square().mean(dim=(1, 2, 3)).tolist()
         if min(losses) < loss:
             best, loss = mutants[int(np.argmin(losses))], min(losses)
     return " ".join(best)
 
 
-def descend(pipeline, noise, target, weight, text, rounds=DESCENT):
+def descend(sampler, target, weight, text, rounds=DESCENT):
     """Free text states from those of ``text`` by Adam through the whole sampler; (states, latent)."""
-    states = states_of(pipeline, [text]).clone().requires_grad_(requires_grad=True)
+    states = sampler.states([text]).clone().requires_grad_(requires_grad=True)
     solver = torch.optim.Adam([states], lr=0.05)
     for _ in range(rounds):
         solver.zero_grad()
-        loss = ((sampled(pipeline, noise, states) - target) * weight).square().mean()
+        loss = ((sampler(states) - target) * weight).square().mean()
         loss.backward()
         solver.step()
     with torch.inference_mode():
-        return states.detach(), sampled(pipeline, noise, states.detach())[0].numpy()
+        return states.detach(), sampler(states.detach())[0].numpy()
 
 
 def attempt(lab, i, rounds=ROUNDS, descent=DESCENT):
     work, known, dice = painted(lab, i), calibration(lab), chance("prompt-optimisation", i)
-    cheat = stolen(lab, work, i, steps=STEPS, guidance=Decimal(1))
+    changed = {"steps": known.region.steps[0], "guidance": known.region.guidance[0]}
+    cheat = stolen(lab, work, i, **changed)
     pipeline = lab.pooled.inner._pipeline(cheat.recipe)._pipeline
     own = gaussian(cheat.recipe.seed, cheat.recipe.shape)
     noise, target = torch.from_numpy(own[None].copy()), torch.from_numpy(latent_of(work).astype(np.float32))
+    sampler = Sampler(pipeline, noise, changed["steps"], float(changed["guidance"]))
     weight = torch.from_numpy(1.0 / step_array(known.steps))
-    text = climb(pipeline, noise, target, weight, dice, rounds)
+    text = climb(sampler, target, weight, dice, rounds)
     with torch.inference_mode(mode=False), torch.enable_grad():
-        _, free = descend(pipeline, noise.clone(), target.clone(), weight.clone(), work.recipe.prompt.text, descent)
+        theirs = replace(sampler, noise=noise.clone())
+        _, free = descend(theirs, target.clone(), weight.clone(), work.recipe.prompt.text, descent)
     figures = {}
     with torch.inference_mode():
-        worded = sampled(pipeline, noise, states_of(pipeline, [text]))[0].numpy()
+        worded = sampler(sampler.states([text]))[0].numpy()
     for name, latent in (("words", worded), ("embedding", free)):
         figures |= {
             f"distance_{name}": cell_distance(latent, work.integers, known.steps),
@@ -93,7 +106,6 @@ def attempt(lab, i, rounds=ROUNDS, descent=DESCENT):
             f"whitened_{name}": whitened_cosine(latent, own, known.whitening),
         }
     adapter = Setup("HousePipeline", adapters=(Adapter("textual-inversion", "victim", bytes(32)),))
-    changed = {"steps": STEPS, "guidance": Decimal(1)}
     forged = [
         stolen(lab, work, i, prompt=Prompt(text), **changed),
         stolen(lab, work, i, prompt=Prompt("victim"), setup=adapter, **changed),
@@ -109,8 +121,9 @@ THREAT = Threat(
     title="Optimise the prompt, or its embedding, until the thief's seed makes the victim's picture",
     knowledge="the published file, the model with its gradients",
     budget=f"{ROUNDS * MUTANTS} pictures of prompts, {DESCENT} gradients through the sampler",
-    method="hill climbing over the model's words; gradient descent on the text states, brought as an adapter",
+    method="hill climbing over the model's words; gradient descent on the text states, brought as an adapter; at the fewest steps and the weakest guidance that the calibration covers",
     kind="optimised",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
+    edition=2,
 )

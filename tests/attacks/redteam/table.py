@@ -26,8 +26,13 @@ KINDS = {
 
 
 def merge(path, rows):
-    """Earlier results in the file at ``path`` with ``rows`` in place of those of the same names, sorted by name."""
-    known = {row["name"]: row for row in json.loads(path.read_text("utf-8"))["threats"]} if path.exists() else {}
+    """Earlier results in the file at ``path`` with ``rows`` in place of those of the same names, sorted by name.
+
+    Where ``rows`` are about another model than earlier ones, those are dropped: one table tells of one model.
+    """
+    earlier = json.loads(path.read_text("utf-8"))["threats"] if path.exists() else []
+    models = {row["model"] for row in rows}
+    known = {row["name"]: row for row in earlier if not models or row["model"] in models}
     known |= {row["name"]: row for row in rows}
     return [known[name] for name in sorted(known)]
 
@@ -46,7 +51,7 @@ def write_table(path, rows):
 
 
 def table(rows):
-    newest = {(row["model"], row["policy"]) for row in rows}
+    about = {(row["model"], row["policy"]) for row in rows}
     parts = []
     for kind, title in (*KINDS.items(), (None, "What nothing prevents, measured")):
         chosen = [row for row in rows if (row["kind"] if row["prevented"] else None) == kind]
@@ -56,8 +61,8 @@ def table(rows):
         parts.append("| threat | knows | may spend | does | attempts | breaks | bound | verdicts | stopped by |\n")
         parts.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
         parts += [_line(row) for row in chosen]
-    if len(newest) > 1:
-        parts.append("\nNot all rows are about one model or policy: rows with another one are marked by its digest.\n")
+    if len(about) > 1:
+        parts.append("\nNot all rows are about one model and policy; the digests of each row's:\n")
         parts.append("".join(f"\n- {row['name']}: model {row['model']}, policy {row['policy']}" for row in rows) + "\n")
     return "".join(parts) + "\n"
 
