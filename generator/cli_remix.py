@@ -24,6 +24,7 @@ __all__ = ["blend", "edit", "inpaint", "remix", "style"]
 
 _FILE = click.Path(path_type=Path)
 _WAYS = click.Choice(["auto", "rerun", "inverted"])
+_SAMPLED = Decimal("0.3")
 _WAY_HELP = "How the work's way through the sampler is found: run again from its seed, or backwards from its latent."
 
 
@@ -59,15 +60,18 @@ def remix(file: Path, prompt: str, strength: str, **options: Any) -> None:
 @child_options
 def inpaint(file: Path, prompt: str, mask: Path, strength: str, mode: str, **options: Any) -> None:
     """Paint PROMPT into the masked part of the work in FILE; outside of it the latent stays what it was, exactly."""
-    from generator.remix.mask import read_mask
+    from generator.remix.mask import check_mask, read_mask
 
     number = share(strength, "--strength")
+    check_mask(mask)
 
-    def choose(recipe: Recipe, opened: Sequence[Opened]) -> Operation:
-        bits = read_mask(mask, (recipe.width, recipe.height), recipe.shape[1:])
-        return _operation("inpaint", opened, {"strength": number, "mode": mode}, bits)
+    def bits(opened: Sequence[Opened]) -> bytes:
+        return read_mask(mask, opened[0].size, opened[0].source.latent.shape[1:])
 
-    make([file], prompt, Asked(**options), choose)
+    def choose(_recipe: Recipe, opened: Sequence[Opened]) -> Operation:
+        return _operation("inpaint", opened, {"strength": number, "mode": mode}, bits(opened))
+
+    make([file], prompt, Asked(**options), choose, check=bits)
 
 
 @click.command(epilog='Example: seedproof edit apple.png "a pear" -o pear.png')
@@ -84,6 +88,11 @@ def inpaint(file: Path, prompt: str, mask: Path, strength: str, mode: str, **opt
 @click.option(
     "--average", default=1, show_default=True, type=click.IntRange(1, 8), help="flow-edit: draws in each step."
 )
+@click.option(
+    "--sampled",
+    help="flow-edit: share of the steps, the last ones, that are sampled from noise of its own, which proves who made "
+    f"it; 0 for none.  [default: {_SAMPLED}]",
+)
 @click.option("--source-guidance", help="flow-edit: guidance towards the work's own prompt; by default its own.")
 @click.option("--attention", default="0.5", show_default=True, help="plug-and-play: share of steps with its attention.")
 @click.option("--features", default="0.8", show_default=True, help="plug-and-play: share of steps with its features.")
@@ -96,6 +105,7 @@ def edit(
     method: str,
     strength: str,
     average: int,
+    sampled: str | None,
     source_guidance: str | None,
     attention: str,
     features: str,
@@ -103,7 +113,10 @@ def edit(
     **options: Any,
 ) -> None:
     """Let the work in FILE show PROMPT instead of what it showed, and keep its structure."""
-    numbers = {"strength": share(strength, "--strength")}
+    if not prompt.strip():
+        raise UsageError("edit needs a prompt that says what is to be seen instead; remix goes without one")
+    of_steps = share(strength, "--strength")
+    plain = None if sampled is None else share(sampled, "--sampled")
     own = None if source_guidance is None else share(source_guidance, "--source-guidance", high=100)
     shares = {"attention": share(attention, "--attention"), "features": share(features, "--features")}
 
@@ -115,7 +128,9 @@ def edit(
             made = opened[0].material.recipe
             usual = Decimal(1) if made is None else made.guidance
             guided = usual if own is None else own
-            return _operation("flow-edit", opened, {**numbers, "average": average, "source_guidance": guided})
+            last = _sampled(of_steps, recipe.steps) if plain is None else plain
+            told = {"strength": of_steps, "average": average, "source_guidance": guided}
+            return _operation("flow-edit", opened, told | ({"sampled": last} if last else {}))
         way = _way(trajectory, recipe, opened[0])
         return _operation("plug-and-play", opened, {**shares, "trajectory": way})
 
@@ -207,6 +222,13 @@ def _way(asked: str, recipe: Recipe, opened: Opened) -> str:
     if asked != "auto":
         return asked
     return "inverted" if why_no_rerun(recipe, opened.material) else "rerun"
+
+
+def _sampled(strength: Decimal, steps: int) -> Decimal:
+    """The usual share, or 0 where so few steps are run that it would be none or all of them."""
+    from provenance.operation import executed_steps
+
+    return _SAMPLED if 0 < executed_steps(_SAMPLED, steps) < executed_steps(strength, steps) else Decimal(0)
 
 
 def _weights(given: list[Decimal], works: int) -> dict[str, Decimal]:

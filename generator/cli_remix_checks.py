@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from generator.cli_remix_options import Asked
     from generator.models import InstalledModel
+    from generator.remix.derive import Derivation
     from generator.remix.opened import Opened
+    from provenance.policy import ModelTrust
 
-__all__ = ["check_bounds", "check_models", "remark_on_prompts", "respect_terms"]
+__all__ = ["check_bounds", "check_models", "remark_on_corner", "remark_on_prompts", "respect_terms"]
 
 
 def check_models(opened: Sequence[Opened], installed: InstalledModel) -> None:
@@ -41,6 +43,15 @@ def remark_on_prompts(installed: InstalledModel, prompt: str, asked: Asked) -> N
         *prompt_remarks(installed.folder, asked.negative, "--negative"),
     ):
         note(f"note: {remark}")
+
+
+def remark_on_corner(work: Derivation, trust: ModelTrust | None) -> None:
+    """Why ``verify`` will say *claimed* of what could be more: parameters that nobody measured, as ``create`` says."""
+    from provenance.measured import why_unmeasured
+
+    corner = why_unmeasured(work.job, work.opened[0].source.latent.shape, work.job.prompt, trust)
+    if corner is not None and work.operation.invertible:
+        note(f"note: {corner}, so verify will say at most: claimed")
 
 
 def check_bounds(opened: Sequence[Opened]) -> None:

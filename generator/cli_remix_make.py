@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator import arguments
 from generator.cli_options import Sampling
-from generator.cli_remix_checks import check_bounds, check_models, remark_on_prompts, respect_terms
+from generator.cli_remix_checks import check_bounds, check_models, remark_on_corner, remark_on_prompts, respect_terms
 from provenance.cli_options import unlock_author
 from provenance.errors import InterruptedFault, UsageError
 from provenance.home import find_home
@@ -20,6 +20,9 @@ from provenance.terminal import ProgressLine, note, write_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from generator.cli_remix_options import Asked
     from generator.create import Created, Job, Studio
@@ -31,8 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["make"]
 
-_FOLLOW = {"flow-edit": Decimal(2)}
-"""By how much more than sampling an operation follows the prompt where the user says nothing (benchmarks/edit.py)."""
+_FOLLOW = {"flow-edit": Decimal("1.6")}
+"""By how much more than sampling an operation follows the prompt where the user says nothing (benchmarks/edit.py).
+
+More would lead the house model beyond the guidance for which its calibration holds.
+"""
 
 _MOST = Decimal(100)
 
@@ -44,6 +50,7 @@ def make(
     choose: Callable[[Recipe, Sequence[Opened]], Operation],
     *,
     plain: bool = False,
+    check: Callable[[Sequence[Opened]], object] | None = None,
 ) -> None:
     """Open the works, choose the operation, make the child, tell about it.
 
@@ -53,11 +60,14 @@ def make(
         asked: the options.
         choose: the operation, from the child's recipe without one and the opened works.
         plain: the operation runs no model: one step, no guidance, no prompt.
+        check: what must be found out of the works before the model is loaded; not asked about outside pictures.
     """
     from generator.models import open_model
     from generator.remix.derive import Derivation, check_derivation, derive, draft
+    from generator.remix.opened import read_outside
     from provenance.commitment import commit
     from provenance.derivation import derive_author
+    from provenance.policy import load_policy
 
     _check_arguments(asked, prompt)
     now, home = datetime.now(UTC), find_home()
@@ -66,20 +76,24 @@ def make(
         ledger = _open_log(asked.ledger_location or str(home.make(home.data) / home.ledger.name), stack, create=True)
         logs = [_open_log(each, stack, create=False) for each in asked.from_ledger]
         installed = open_model(asked.model, revision=asked.revision, trust_remote_code=asked.trust_remote_code)
+        outside = [read_outside(path) for path in files] if asked.encode else []
         opened = [] if asked.encode else _open_works(files, now, [ledger, *logs], asked)
+        if check is not None and opened:
+            check(opened)
         check_models(opened, installed)
         check_bounds(opened)
         respect_terms(opened, commit(derive_author(secrets.master)), asked)
         remark_on_prompts(installed, prompt, asked)
         chosen = Sampling.read(installed, asked.scheduler, asked.loras, asked.inversions, offload=asked.offload)
         studio = _studio(asked, secrets.master, credentials, installed, chosen, ledger, now)
-        opened = opened or _encode(files, studio)
+        opened = opened or _encode(files, outside, studio)
         job = _job(opened, prompt, asked, installed, chosen, plain=plain)
         operation = choose(draft(job, studio, opened, None), opened)
         if asked.guidance is None:
             job = replace(job, guidance=min(job.guidance * _FOLLOW.get(operation.name, 1), _MOST))
         work = Derivation(job, operation, tuple(opened))
         check_derivation(work, studio)
+        remark_on_corner(work, load_policy(home).models.get(installed.identity.digest))
         line = ProgressLine()
         try:
             made = derive(work, studio, partial(line, label=operation.name))
@@ -152,13 +166,14 @@ def _studio(
     )
 
 
-def _encode(files: Sequence[Path], studio: Studio) -> list[Opened]:
-    from generator.remix.opened import open_outside, read_outside
+def _encode(
+    files: Sequence[Path], pictures: Sequence[tuple[bytes, str, NDArray[np.uint8]]], studio: Studio
+) -> list[Opened]:
+    from generator.remix.opened import open_outside
     from provenance.latent import relative_steps
 
     found = []
-    for path in files:
-        picture = read_outside(path)
+    for path, picture in zip(files, pictures, strict=True):
         latent = studio.runtime.encode(picture[2])
         shape = (int(latent.shape[0]), int(latent.shape[1]), int(latent.shape[2]))
         steps = studio.calibrated_steps(shape) or relative_steps(latent, 1 / 8)

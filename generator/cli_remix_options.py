@@ -63,7 +63,7 @@ def prompt_options(command: Command) -> Command:
         click.option("--seal-prompt", is_flag=True, help="Publish a commitment instead of the prompt."),
         click.option(
             "--guidance",
-            help="How closely to follow the prompt; by default as in the work, and twice that for flow-edit.",
+            help="How closely to follow the prompt; by default as in the work, and 1.6 times that for flow-edit.",
         ),
         click.option("--steps", type=click.IntRange(1, 200), help="Sampler steps; by default as in the work."),
         click.option("--negative", default="", help="What the picture should not show."),

@@ -98,9 +98,11 @@ def _judge(work: Work, lineage: Lineage, examiner: Examiner) -> tuple[Link, str,
         return Link.OPEN, f"{bound}, which could turn any seed into any picture", ""
     prompt = _prompt(work.recipe, examiner.opening)
     model = examiner.policy.models.get(work.recipe.model.digest)
-    unmeasured = why_unmeasured(work.recipe, work.recipe.shape, prompt, model)
-    if unmeasured is not None:
-        return Link.OPEN, unmeasured, ""
+    operation = work.recipe.operation
+    if operation is None or operation.draws:  # where no seed has a share, none was to be measured
+        unmeasured = why_unmeasured(work.recipe, work.recipe.shape, prompt, model)
+        if unmeasured is not None:
+            return Link.OPEN, unmeasured, ""
     if any(source.claim is None for source in (work.recipe.operation.sources if work.recipe.operation else ())):
         return Link.OPEN, "it starts from an outside picture", ""
     nobody = Standing(Check(11, Status.SKIP, ""))

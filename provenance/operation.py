@@ -5,23 +5,27 @@
                              "pixels":hex32 or null},...],
                  "mask":hex or null}
 
-Every operation has its own parameters, all of them present: what is left open could be chosen after the fact. A source
-is a claimed work (``claim``) or an outside picture (``pixels``), never both.
+Every operation has its own parameters (``provenance.parameters``). A source is a claimed work (``claim``) or an outside
+picture (``pixels``), never both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
 
 from provenance.claim import MAX_PARENTS, LatentRef, latent_from_json, latent_to_json
-from provenance.encoding import Fields, Json, decimal_string
+from provenance.encoding import Json, decimal_string
 from provenance.errors import EncodingError
+from provenance.fields import Fields
+from provenance.parameters import OPERATIONS, Parameter, read_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
-    "MAX_AVERAGE",
     "MAX_SOURCES",
     "OPERATIONS",
     "Operation",
@@ -33,22 +37,8 @@ __all__ = [
     "operation_to_json",
 ]
 
-Parameter = Decimal | int | str
-"""A share or weight (decimal), a count (int), or a choice (str)."""
-
 MAX_SOURCES = MAX_PARENTS
 """Most latents that one operation starts from."""
-
-MAX_AVERAGE = 8
-"""Most draws of noise that FlowEdit averages over in one step; the paper uses up to 5."""
-
-MAX_TEMPERATURE = Decimal(10)
-MAX_SOURCE_GUIDANCE = Decimal(100)
-
-TRAJECTORIES = ("rerun", "inverted")
-"""How a source's way through the sampler is found: run again from its public seed, or backwards from its latent."""
-
-_Reader = Callable[[Fields, str], Parameter]
 
 
 @dataclass(frozen=True)
@@ -96,7 +86,13 @@ class Operation:
     @property
     def invertible(self) -> bool:
         """Whether the sampler, run backwards, leads to that noise, so that a wrong seed has an exact chance."""
-        return self.name in _INVERTIBLE and self.strength != 0
+        return (self.name in _INVERTIBLE and self.strength != 0) or self.sampled is not None
+
+    @property
+    def sampled(self) -> Decimal | None:
+        """Of a FlowEdit the share of the steps, the last ones, that are plainly sampled from noise; None for none."""
+        found = self.parameters.get("sampled")
+        return found if isinstance(found, Decimal) else None
 
     @property
     def parents(self) -> tuple[bytes, ...]:
@@ -116,7 +112,7 @@ def check_operation(
 
     Raises:
         EncodingError: a source of another shape, other parents, a mask of another size, empty or whole, or a strength
-            above 0 that runs no step.
+            above 0 that runs no step, or a FlowEdit that samples plainly in none or all of its steps.
     """
     if operation.parents != parents:
         raise EncodingError("operation: the recipe's parents are not its sources' claims, in order and without repeats")
@@ -128,6 +124,10 @@ def check_operation(
             )
     if operation.strength and not executed_steps(operation.strength, steps):
         raise EncodingError(f"operation: a strength of {operation.strength} runs none of {steps} steps; write 0")
+    if operation.sampled is not None and operation.strength is not None:
+        plain, run = (executed_steps(share, steps) for share in (operation.sampled, operation.strength))
+        if not 0 < plain < run:
+            raise EncodingError(f"operation: sampled runs {plain} of {steps} steps; it must be from 1 to {run - 1}")
     if operation.mask is not None:
         _check_mask(operation.mask, shape[1] * shape[2])
 
@@ -162,86 +162,12 @@ def operation_from_json(fields: Fields) -> Operation:
         name = fields.choice("name", tuple(OPERATIONS))
         low, high = _SOURCES.get(name, (1, 1))
         sources = fields.array("sources", _source, limit=high, low=low)
-        parameters = _read_parameters(fields.object("parameters"), name, len(sources))
+        parameters = read_parameters(fields.object("parameters"), name, len(sources))
         mask = fields.binary("mask") if fields.optional("mask") else None
     if (mask is not None) != (name == "inpaint"):
         raise EncodingError(f"{fields.what}: inpaint has a mask and nothing else has one")
     return Operation(name, parameters, sources, mask)
 
-
-def _read_parameters(fields: Fields, name: str, sources: int) -> dict[str, Parameter]:
-    with fields:
-        wanted = OPERATIONS[name] if name != "blend" else {**OPERATIONS[name], **_weights(sources)}
-        found = {key: read(fields, key) for key, read in wanted.items()}
-    weights = [value for key, value in found.items() if key.startswith("w") and isinstance(value, Decimal)]
-    if name == "blend" and len(weights) > 1 and sum(weights) != 1:
-        raise EncodingError(f"{fields.what}: the weights must sum to 1")
-    return found
-
-
-def _weights(sources: int) -> dict[str, _Reader]:
-    """Of two sources the share of the second; of more one share for each."""
-    if sources == 2:  # noqa: PLR2004 - two is what the sentence says
-        return {"weight": _share}
-    return {f"w{position}": _share for position in range(sources)}
-
-
-def _share(fields: Fields, name: str) -> Parameter:
-    return _within(fields, name, Decimal(0), Decimal(1))
-
-
-def _positive_share(fields: Fields, name: str) -> Parameter:
-    return _above_zero(fields, name, Decimal(1))
-
-
-def _temperature(fields: Fields, name: str) -> Parameter:
-    return _above_zero(fields, name, MAX_TEMPERATURE)
-
-
-def _source_guidance(fields: Fields, name: str) -> Parameter:
-    return _within(fields, name, Decimal(0), MAX_SOURCE_GUIDANCE)
-
-
-def _average(fields: Fields, name: str) -> Parameter:
-    return fields.integer(name, low=1, high=MAX_AVERAGE)
-
-
-def _one_of(*allowed: str) -> _Reader:
-    def read(fields: Fields, name: str) -> Parameter:
-        return fields.choice(name, allowed)
-
-    return read
-
-
-def _within(fields: Fields, name: str, low: Decimal, high: Decimal) -> Decimal:
-    value = fields.decimal(name)
-    if not low <= value <= high:
-        raise EncodingError(f"{fields.what}: {name} must lie between {low} and {high}")
-    return value
-
-
-def _above_zero(fields: Fields, name: str, high: Decimal) -> Decimal:
-    value = _within(fields, name, Decimal(0), high)
-    if not value:
-        raise EncodingError(f"{fields.what}: {name} must be above 0")
-    return value
-
-
-OPERATIONS: Mapping[str, Mapping[str, _Reader]] = {
-    "image-to-image": {"strength": _share},
-    "inpaint": {"strength": _share, "mode": _one_of("blend", "native")},
-    "plug-and-play": {"attention": _share, "features": _share, "trajectory": _one_of(*TRAJECTORIES)},
-    "flow-edit": {"strength": _positive_share, "average": _average, "source_guidance": _source_guidance},
-    "style": {
-        "gamma": _share,
-        "temperature": _temperature,
-        "strength": _positive_share,
-        "content_trajectory": _one_of(*TRAJECTORIES),
-        "style_trajectory": _one_of(*TRAJECTORIES),
-    },
-    "blend": {"mode": _one_of("spherical", "linear")},
-}
-"""Every operation and how its parameters are read; a blend has its weights besides."""
 
 _SOURCES = {"style": (2, 2), "blend": (2, MAX_SOURCES)}
 _DRAWING = frozenset({"image-to-image", "inpaint", "flow-edit"})

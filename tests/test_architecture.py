@@ -23,7 +23,7 @@ ROOMS = """
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration region
     ownership entry grant draft offer followup followup_body
-    recipe opening operation setup claim challenge
+    recipe opening operation parameters setup claim challenge
     latent storedlatent pixels canonicalfile chunks xmp
     noise commitment
     credentials keystore passphrase sealedfile derivation master

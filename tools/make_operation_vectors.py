@@ -41,6 +41,11 @@ OPERATIONS = {
     "flow edit": Operation(
         "flow-edit", {"strength": Decimal("0.7"), "average": 2, "source_guidance": Decimal("1.5")}, (ONE,)
     ),
+    "flow edit, its last steps sampled": Operation(
+        "flow-edit",
+        {"strength": Decimal("0.7"), "average": 2, "source_guidance": Decimal("1.5"), "sampled": Decimal("0.3")},
+        (ONE,),
+    ),
     "style": Operation(
         "style",
         {
@@ -116,6 +121,13 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], object]]] = {
         lambda v: v["operation"]["parameters"].update(w0="0.6"),
     ),
     "an average of 9": ("flow edit", lambda v: v["operation"]["parameters"].update(average=9)),
+    "no sampled steps, and said so": ("flow edit", lambda v: v["operation"]["parameters"].update(sampled="0")),
+    "a share that samples no step": ("flow edit", lambda v: v["operation"]["parameters"].update(sampled="0.01")),
+    "all steps sampled": ("flow edit", lambda v: v["operation"]["parameters"].update(sampled="0.7")),
+    "sampled steps of something else": (
+        "image to image",
+        lambda v: v["operation"]["parameters"].update(sampled="0.3"),
+    ),
     "a temperature of 0": ("style", lambda v: v["operation"]["parameters"].update(temperature="0")),
 }
 

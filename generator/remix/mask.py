@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["mask_bits", "read_mask"]
+__all__ = ["check_mask", "mask_bits", "read_mask"]
 
 MAX_MASK_BYTES = 64 * 2**20
 _MODES = ("1", "L", "P", "RGB", "LA", "RGBA")
 _WHITE = 128
+
+
+def check_mask(path: Path) -> None:
+    """Whether a mask picture can be read at all; for which picture it is meant is not asked.
+
+    Raises:
+        UsageError: no such PNG, or transparent parts. LimitError: a file of more than MAX_MASK_BYTES.
+    """
+    _read(path, read_bounded(path, "--mask", limit=MAX_MASK_BYTES))
 
 
 def read_mask(path: Path, size: tuple[int, int], grid: tuple[int, int]) -> bytes:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from generator.remix.blend import blend
-from generator.remix.flow_edit import flow_edit
+from generator.remix.flow_edit import flow_edit, flow_edit_noise
 from generator.remix.image_to_image import image_to_image
 from generator.remix.inpaint import inpaint, with_mask
 from generator.remix.plug_and_play import plug_and_play
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from generator.pipeline import Pipeline
     from generator.remix.conditioned import Conditioned
+    from generator.remix.schedule import Schedule
     from generator.remix.trajectory import Trajectory
     from provenance.operation import Operation
     from provenance.ports import Material
@@ -76,20 +78,8 @@ class Performance:
             case "style":
                 return self._style(progress)
             case "flow-edit":
-                child, parent = (
-                    self._child(),
-                    self._conditioned(self._words(self.sources[0]), number["source_guidance"]),
-                )
-                return flow_edit(
-                    child,
-                    parent,
-                    child.schedule,
-                    latents[0],
-                    lambda stream: self._noise(seed, stream),
-                    strength=_decimal(number["strength"]),
-                    average=int(number["average"]),
-                    progress=progress,
-                )
+                own = partial(self._noise, seed)
+                return flow_edit(*self._edited(), latents[0], own, **self._edit_shares(), progress=progress)
         child, noise = self._child(latents[0]), self._noise(seed)
         strength = _decimal(number["strength"])
         if self.operation.mask is None:
@@ -99,11 +89,15 @@ class Performance:
     def invert(self, latent: torch.Tensor, seed: bytes) -> torch.Tensor | None:
         """The noise of stream 0 (1, C, h, w) that the sampler leads back to; None where there is no such way.
 
-        Outside of a mask it is the noise of ``seed`` that is followed, so only the values inside are a finding.
+        Outside of a mask it is the noise of ``seed`` that is followed, so only the values inside are a finding. What a
+        FlowEdit edited before it sampled is made again from the other streams of ``seed``.
         """
         if not self.operation.invertible:
             return None
         source = self._latent(self.sources[0])
+        if self.operation.name == "flow-edit":
+            noise_of = partial(self._noise, seed)
+            return flow_edit_noise(*self._edited(), source, noise_of, latent.to(self.dtype), **self._edit_shares())
         child = self._child(source)
         schedule = child.schedule
         begin = begin_at(self.steps, _decimal(self.operation.parameters["strength"]))
@@ -117,6 +111,20 @@ class Performance:
             surroundings = around
         x = invert_to(child, schedule, latent.to(self.dtype), begin, surroundings=surroundings)
         return entered_noise(schedule, x, source, begin)
+
+    def _edited(self) -> tuple[Conditioned, Conditioned, Schedule]:
+        """Of a FlowEdit the model with the child's prompt, with the parent's, and the steps."""
+        child = self._child()
+        parent = self._conditioned(self._words(self.sources[0]), self.operation.parameters["source_guidance"])
+        return child, parent, child.schedule
+
+    def _edit_shares(self) -> dict[str, Any]:
+        number = self.operation.parameters
+        return {
+            "strength": _decimal(number["strength"]),
+            "average": int(number["average"]),
+            "sampled": self.operation.sampled or Decimal(0),
+        }
 
     def _style(self, progress: Callable[[int, int], None] | None) -> torch.Tensor:
         number = self.operation.parameters

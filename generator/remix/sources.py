@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from generator.schedulers import kind_of
 from provenance.operation import executed_steps
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from generator.models import InstalledModel
     from provenance.operation import Operation
     from provenance.ports import Material
@@ -100,7 +99,8 @@ def evaluations(operation: Operation, steps: int) -> int:
             return 0
         case "flow-edit":
             average = operation.parameters["average"]
-            return 2 * run * (average if isinstance(average, int) else 1)
+            plain = executed_steps(operation.sampled or Decimal(0), steps)
+            return 2 * (run - plain) * (average if isinstance(average, int) else 1) + plain
         case "plug-and-play":
             shares: list[Decimal] = [
                 value for value in operation.parameters.values() if not isinstance(value, int | str)

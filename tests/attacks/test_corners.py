@@ -17,7 +17,7 @@ from provenance.recipe import Opening, Prompt, opening_commitment
 from provenance.region import Region
 from provenance.report import Status, Verdict
 from tests.support import forge
-from tests.support.remixes import MODEL, Rotations, image_to_image, judge, original, step, trust
+from tests.support.remixes import MODEL, Rotations, blend, image_to_image, judge, original, step, trust
 
 REGION = Region((4, 60), (Decimal(1), Decimal(8)), (2, 100))
 CORNERS = {
@@ -64,6 +64,14 @@ def test_every_corner_reads_claimed(name):
     assert step(report, 9).status is Status.WARN
     assert report.verdict is Verdict.CLAIMED
     assert "measured" in report.reason
+
+
+def test_an_ancestor_without_noise_of_its_own_has_no_corner():
+    """A blend has one step and no guidance: its parents make it, and no seed that could have been measured."""
+    child = image_to_image(4, blend(3, original(1), original(2)))
+    assert judge(child.data, deep=True, policy=bounded()).verdict is Verdict.AUTHENTIC
+    corner = image_to_image(6, blend(5, original(1), original(7, changes={"guidance": Decimal(100)})))
+    assert judge(corner.data, deep=True, policy=bounded()).verdict is Verdict.CONSISTENT
 
 
 def test_a_calibration_that_gives_no_region_makes_nothing_authentic():

@@ -218,10 +218,15 @@ def test_forged_operation():
     assert judge(forged.data).verdict is Verdict.INVALID
 
 
-def test_near_copy_claimed_as_an_original():
+@pytest.mark.parametrize("strength", ["0", "0.1"])
+def test_near_copy_claimed_as_an_original(strength):
+    """Image-to-image of the victim's work at tiny strength; the thief's recipe says that his seed alone made it."""
     victim = original(1)
-    copied = victim.material.latent + np.random.default_rng(1).normal(scale=0.05, size=SHAPE).astype(np.float32)
-    assert judge(original(2, who=THIEF, latent=copied).data).verdict is Verdict.INVALID
+    remade = image_to_image(2, victim, strength, who=THIEF).recipe
+    copied = Rotations().regenerate(remade, remade.prompt, [remade.seed], [victim.material])[0]
+    report = judge(original(2, who=THIEF, latent=copied).data)
+    assert report.verdict is Verdict.INVALID
+    assert step(report, 9).status is Status.FAIL
 
 
 def test_near_copy_as_a_remix_at_tiny_strength_proves_no_authorship():
@@ -263,6 +268,16 @@ def test_regenerated_flow_edit_is_claimed_at_most():
     report = judge(remix(2, operation, [parent]).data, deep=True)
     assert report.verdict is Verdict.CLAIMED
     assert "can be ground" in report.reason
+
+
+def test_flow_edit_with_sampled_steps_is_judged_by_its_noise():
+    numbers = {"strength": Decimal("0.5"), "average": 1, "source_guidance": Decimal(1), "sampled": Decimal("0.3")}
+    parent = original(1)
+    operation = Operation("flow-edit", numbers, (parent.source,))
+    honest = remix(2, operation, [parent])
+    assert judge(honest.data, deep=True).verdict is Verdict.AUTHENTIC
+    other = Rotations().regenerate(honest.recipe, honest.recipe.prompt, [bytes(32)], [parent.material])[0]
+    assert judge(remix(3, operation, [parent], latent=other).data, deep=True).verdict is Verdict.INVALID
 
 
 def test_latent_of_another_model():

@@ -38,6 +38,11 @@ GOOD = [
     Operation("blend", {"mode": "spherical", "weight": Decimal("0.3")}, (ONE, OUTSIDE)),
     Operation("blend", {"mode": "linear", "weight": Decimal("0.3")}, (ONE, ONE)),
     Operation("blend", {"mode": "linear", "w0": HALF, "w1": HALF, "w2": Decimal(0)}, (THREE, ONE, TWO)),
+    Operation(
+        "flow-edit",
+        {"strength": HALF, "average": 1, "source_guidance": Decimal("1.5"), "sampled": Decimal("0.3")},
+        (ONE,),
+    ),
 ]
 
 
@@ -64,13 +69,13 @@ def test_all_of_it_is_bound_by_the_digest():
 
 
 def test_only_noise_of_its_own_draws():
-    assert [operation.draws for operation in GOOD] == [True, False, True, False, True, False, False, False, False]
-    assert [operation.invertible for operation in GOOD] == [True, False, True, *[False] * 6]
+    assert [operation.draws for operation in GOOD] == [True, False, True, False, True, *[False] * 4, True]
+    assert [operation.invertible for operation in GOOD] == [True, False, True, *[False] * 6, True]
 
 
 def test_parents_are_the_sources_claims_in_order_and_once():
-    assert [len(operation.parents) for operation in GOOD] == [1, 0, 1, 1, 1, 2, 1, 1, 3]
-    assert GOOD[-1].parents == (THREE.claim, ONE.claim, TWO.claim)
+    assert [len(operation.parents) for operation in GOOD] == [1, 0, 1, 1, 1, 2, 1, 1, 3, 1]
+    assert GOOD[8].parents == (THREE.claim, ONE.claim, TWO.claim)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +135,12 @@ def changed(position, **parameters):
         changed(4, average="1"),
         changed(4, source_guidance="-1"),
         changed(4, source_guidance="101"),
+        changed(9, sampled="0"),
+        changed(9, sampled="0.04"),  # of ten steps it runs none
+        changed(9, sampled="0.5"),  # all that are run
+        changed(9, sampled=1),
+        changed(0, sampled="0.3"),
+        changed(3, sampled="0.3"),
         changed(5, temperature="0"),
         changed(5, temperature="10.5"),
         (5, lambda v: v["operation"]["sources"].pop()),

@@ -79,14 +79,14 @@ def test_every_operation_makes_a_picture_that_regenerates(shop, room, capsys):
         out = room / f"{name}.png"
         assert call(*command, "-o", out, "--json") == 0, name
         said = capsys.readouterr()
-        assert ("say at most: claimed" in said.err) == (name not in ("image-to-image", "inpaint"))
+        assert ("claimed (derived from ...)" in said.err) == (name not in ("image-to-image", "inpaint", "flow-edit"))
         (told,) = json.loads(said.out)["pictures"]
         claim, recipe, *_ = parts_of(out.read_bytes())
         assert recipe.operation.name == told["operation"] == name
         assert [parent.hex() for parent in claim.parents] == told["parents"]
         assert len(claim.parents) == (2 if name in ("style", "blend") else 1)
         assert recipe.steps == (1 if name == "blend" else 4)
-        assert recipe.guidance == {"flow-edit": 2 * usual, "style": 1, "blend": 0}.get(name, usual)
+        assert recipe.guidance == {"flow-edit": usual * Decimal("1.6"), "style": 1, "blend": 0}.get(name, usual)
         assert call("verify", out) == 3
         said = capsys.readouterr().out
         assert "9 pass" in said or "9 warn" in said, said
@@ -239,6 +239,53 @@ def test_a_child_that_nobody_would_read_is_refused_before_a_model_is_loaded(shop
     assert not out.exists()
 
 
+@pytest.mark.parametrize("kind", ["missing", "no picture", "another size", "deep", "black", "transparent"])
+def test_a_bad_mask_is_noticed_before_a_model_is_loaded(shop, room, capsys, kind):
+    mask = room / "mask.png"
+    if kind == "no picture":
+        mask.write_text("white")
+    elif kind != "missing":
+        mode = {"deep": "I;16", "transparent": "LA"}.get(kind, "L")
+        Image.new(mode, (63, 64) if kind == "another size" else (64, 64)).save(mask)
+    message = {
+        "missing": "cannot read",
+        "no picture": "no readable PNG",
+        "another size": "63x64",
+        "deep": "8 bits",
+        "black": "no white part",
+        "transparent": "transparent",
+    }[kind]
+    capsys.readouterr()
+    assert call("inpaint", shop / "a.png", "a forest", "--mask", mask, "-o", room / "x.png") == 2
+    (line,) = capsys.readouterr().err.splitlines()  # nothing was loaded: that would be told first
+    assert message in line
+
+
+def test_no_outside_picture_is_noticed_before_a_model_is_loaded(shop, room, capsys):
+    capsys.readouterr()
+    assert call("remix", room / "nowhere.jpg", "a forest", "-o", room / "x.png", "--encode") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot read" in line
+    assert shop.exists()
+
+
+def test_an_edit_without_sampled_steps_is_made_where_that_is_asked_or_too_few_are_run(shop, room, capsys):
+    for asked in (("--sampled", "0"), ("--steps", "1")):
+        out = room / f"{asked[1]}.png"
+        assert call("edit", shop / "a.png", "a forest", "-o", out, *asked) == 0
+        assert "claimed (derived from ...)" in capsys.readouterr().err
+        _, recipe, *_ = parts_of(out.read_bytes())
+        assert "sampled" not in recipe.operation.parameters
+
+
+def test_parameters_that_nobody_measured_are_remarked_on(shop, room, capsys):
+    capsys.readouterr()
+    assert call("remix", shop / "a.png", "a forest", "-o", room / "x.png") == 0
+    assert "model was measured (16), so verify will say at most: claimed" in capsys.readouterr().err
+    assert call("blend", shop / "a.png", shop / "b.png", "-o", room / "y.png") == 0
+    assert "measured" not in capsys.readouterr().err
+
+
 def test_a_stripped_picture_is_found_in_a_log_by_its_pixels(shop, room):
     bare = stripped(shop / "a.png", room / "bare.png")
     _, _, _, integers, _ = parts_of((shop / "a.png").read_bytes())
@@ -272,6 +319,9 @@ def test_the_house_model_names_what_it_cannot_read(shop, room, capsys):
         (("remix", "A", "a forest", "--strength", "nan"), "--strength: 'nan' is not a number"),
         (("remix", "A", "a forest", "--strength", "0.01"), "runs none of 4 steps"),
         (("edit", "A", "a forest", "--strength", "0"), "above 0"),
+        (("edit", "A", " "), "edit needs a prompt"),
+        (("edit", "A", "a forest", "--sampled", "1"), "sampled runs 4 of 4 steps; it must be from 1 to 3"),
+        (("edit", "A", "a forest", "--sampled", "some"), "--sampled: 'some' is not a number"),
         (("blend", "A"), "blend takes 2 to 64 works, 1 were named"),
         (("blend", "A", "A", "A", "--weight", "0.5"), "3 works need 3 shares that sum to 1"),
         (("blend", "A", "A", "--weight", "0.5", "--weight", "0.5"), "one share is enough"),

@@ -34,6 +34,8 @@ def every_operation(family):
     if family in workshop.FLOWS:
         numbers = {"strength": HALF, "average": 2, "source_guidance": Decimal("1.5")}
         found.append((operation("flow-edit", one, **numbers), (one,)))
+        numbers = {**numbers, "strength": Decimal("0.75"), "sampled": HALF}
+        found.append((operation("flow-edit", one, **numbers), (one,)))
     if family in workshop.UNETS:
         ways = {"content_trajectory": "rerun", "style_trajectory": "inverted"}
         numbers = {"gamma": Decimal("0.75"), "temperature": Decimal("1.5"), "strength": HALF}
@@ -82,10 +84,14 @@ def test_inversion_finds_the_childs_noise_and_no_other(family):
     machine = open_regenerator([workshop.name(family)])
     one = parent(family)
     inside, bits = workshop.left_half(family)
-    for found in (
+    invertible = [
         operation("image-to-image", one, strength=HALF),
         operation("inpaint", one, mask=bits, strength=HALF, mode="blend"),
-    ):
+    ]
+    if family in workshop.FLOWS:
+        numbers = {"strength": Decimal("0.75"), "average": 2, "source_guidance": Decimal("1.5"), "sampled": HALF}
+        invertible.append(operation("flow-edit", one, **numbers))
+    for found in invertible:
         made = recipe_of(family, found)
         (latent,) = machine.regenerate(made, NEW, [made.seed], [one])
         back = machine.invert(made, NEW, latent, [one])
