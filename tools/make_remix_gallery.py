@@ -14,15 +14,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.remixkit import Workshop, open_workshop
+from benchmarks.remixkit import GUIDANCE, Workshop, open_workshop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-LAKE, NIGHT = "a mountain lake at dawn", "a mountain lake at night"
-HILLS, DUNES = "green hills by day", "desert dunes at sunset"
+    from provenance.ports import Material
+
+PARENTS = {
+    "boat": (43, "a sailboat on the sea at sunset"),
+    "apple": (45, "a red apple"),
+    "balloon": (42, "a red hot air balloon over green hills by day"),
+    "castle": (46, "a castle in a snowy landscape at night with a full moon"),
+    "lake": (40, "a mountain lake at dawn"),
+    "lighthouse": (42, "a lighthouse by the sea at dusk"),
+    "hills": (42, "green hills by day"),
+    "lavender": (32, "a lavender field at sunset"),
+}
+"""Works that the sheets start from: seed and prompt."""
+
+SAMPLED = Decimal("0.3")
 LABEL, HEAD = 106, 18
 RERUN = {"content_trajectory": "rerun", "style_trajectory": "rerun"}
 
@@ -45,79 +58,96 @@ def sheet(shop: Workshop, rows: Sequence[tuple[str, Sequence[tuple[str, NDArray[
     print(path)
 
 
+def parent(shop: Workshop, name: str) -> Material:
+    """One of PARENTS."""
+    return shop.work(*PARENTS[name])
+
+
 def image_to_image(shop: Workshop, path: Path) -> None:
-    """Strengths from 0 to 1, two prompts, one child's seed each."""
+    """Strengths from 0 to 1, one child's seed for each row."""
     rows = []
-    for k, (old, new) in enumerate(((LAKE, NIGHT), (HILLS, DUNES))):
-        parent = shop.work(11 + k, old)
+    edits = (
+        ("boat", "a sailboat on the sea at night"),
+        ("balloon", "a red hot air balloon over a lavender field by day"),
+    )
+    for k, (name, new) in enumerate(edits):
+        work = parent(shop, name)
         cells = [
-            (f"strength {s}", shop.remix("image-to-image", [parent], new, seed=key(k), strength=Decimal(s)))
+            (f"strength {s}", shop.remix("image-to-image", [work], new, seed=key(k), strength=Decimal(s)))
             for s in ("0", "0.2", "0.4", "0.6", "0.8", "1")
         ]
-        rows.append((f"{old} -> {new}", cells))
+        rows.append((f"{name} -> {new}", cells))
     sheet(shop, rows, path)
 
 
 def inpaint(shop: Workshop, path: Path) -> None:
     """Parent, the part that may change (grey), and three children."""
-    _, height, width = shop.shape
-    cells = np.zeros((height, width), bool)
-    cells[height // 3 : -1, width // 4 : -width // 4] = True
-    bits = np.packbits(cells.ravel()).tobytes()
     rows = []
-    for k, (old, new) in enumerate(((LAKE, "a house on an island"), (HILLS, "a forest in autumn"))):
-        parent = shop.work(11 + k, old)
-        shown = [
-            ("parent", parent.latent),
-            ("may change", np.where(cells, np.float32(0), parent.latent)),
-        ]
+    painted = (
+        ("hills", "a red hot air balloon over green hills by day", (1, 12, 3, 13)),
+        ("lake", "a sailboat on a mountain lake at dawn", (5, 15, 2, 13)),
+    )
+    for name, new, (top, bottom, left, right) in painted:
+        work = parent(shop, name)
+        cells = np.zeros(shop.shape[1:], bool)
+        cells[top:bottom, left:right] = True
+        shown = [("parent", work.latent), ("may change", np.where(cells, np.float32(0), work.latent))]
+        bits = np.packbits(cells.ravel()).tobytes()
         for n in range(3):
-            child = shop.remix(
-                "inpaint", [parent], new, seed=key(20 + n), guidance=3.0, mask=bits, strength=Decimal(1), mode="blend"
-            )
+            child = shop.remix("inpaint", [work], new, seed=key(21 + n), mask=bits, strength=Decimal(1), mode="blend")
             shown.append((f"seed {n + 1}", child))
-        rows.append((f"{old} -> {new}", shown))
+        rows.append((f"{name} -> {new}", shown))
     sheet(shop, rows, path)
 
 
 def flow_edit(shop: Workshop, path: Path) -> None:
-    """Strength along the row, guidance down."""
-    parent = shop.work(11, LAKE)
+    """Strength along three rows; the share of plainly sampled steps along the last one."""
     rows = []
-    for guidance in (2.0, 4.0, 6.0):
-        cells = [("parent", parent.latent)]
-        for s in ("0.25", "0.5", "0.75", "0.9", "1"):
-            child = shop.remix(
-                "flow-edit", [parent], NIGHT, seed=key(3), guidance=guidance, strength=Decimal(s), average=1,
-                source_guidance=Decimal(2),
-            )  # fmt: skip
+    edits = (
+        ("boat", "a sailboat on the sea at night"),
+        ("apple", "a green apple"),
+        ("lake", "a mountain lake at night with stars"),
+    )
+    told = {"guidance": 1.6 * GUIDANCE, "average": 1, "source_guidance": Decimal(str(GUIDANCE))}
+    for k, (name, new) in enumerate(edits):
+        work = parent(shop, name)
+        cells = [("parent", work.latent)]
+        for s in ("0.5", "0.65", "0.75", "0.9", "1"):
+            child = shop.remix("flow-edit", [work], new, seed=key(k), strength=Decimal(s), sampled=SAMPLED, **told)
             cells.append((f"strength {s}", child))
-        rows.append((f"{LAKE} -> {NIGHT} guidance {guidance:g}", cells))
+        rows.append((f"{name} -> {new}", cells))
+    work, new = parent(shop, "boat"), edits[0][1]
+    cells = [("parent", work.latent)]
+    for s in ("0", "0.15", "0.3", "0.5", "0.7"):
+        plain = {"sampled": Decimal(s)} if s != "0" else {}
+        child = shop.remix("flow-edit", [work], new, seed=key(0), strength=Decimal("0.9"), **plain, **told)
+        cells.append((f"sampled {s}", child))
+    rows.append((f"boat -> {new}, strength 0.9", cells))
     sheet(shop, rows, path)
 
 
 def plug_and_play(shop: Workshop, path: Path) -> None:
     """Share of steps with the parent's attention along the row, with its features down."""
-    parent = shop.work(12, HILLS)
+    work = parent(shop, "boat")
     rows = []
     for features in ("0", "0.4", "0.8"):
-        cells = [("parent", parent.latent)]
+        cells = [("parent", work.latent)]
         for attention in ("0", "0.25", "0.5", "1"):
             child = shop.remix(
-                "plug-and-play", [parent], "green hills at night", attention=Decimal(attention),
+                "plug-and-play", [work], "a sailboat on the sea at night", attention=Decimal(attention),
                 features=Decimal(features), trajectory="rerun",
             )  # fmt: skip
             cells.append((f"attention {attention}", child))
-        rows.append((f"{HILLS} -> night, features {features}", cells))
+        rows.append((f"boat -> night, features {features}", cells))
     sheet(shop, rows, path)
 
 
 def style(shop: Workshop, path: Path) -> None:
     """Strength along the row; three styles on one content."""
-    content = shop.work(11, LAKE)
+    content = parent(shop, "lighthouse")
     rows = []
-    for k, text in enumerate((DUNES, "the sea at night", "a lavender field at sunset")):
-        painted = shop.work(30 + k, text)
+    for name in ("boat", "lavender", "lake"):
+        painted = parent(shop, name)
         cells = [("content", content.latent), ("style", painted.latent)]
         for s in ("0.25", "0.5", "0.75", "1"):
             child = shop.remix(
@@ -125,13 +155,13 @@ def style(shop: Workshop, path: Path) -> None:
                 strength=Decimal(s), **RERUN,
             )  # fmt: skip
             cells.append((f"strength {s}", child))
-        rows.append((f"in the style of {text}", cells))
+        rows.append((f"in the style of {PARENTS[name][1]}", cells))
     sheet(shop, rows, path)
 
 
 def blend(shop: Workshop, path: Path) -> None:
     """Weights along the row, arc and line."""
-    both = [shop.work(11, LAKE), shop.work(30, DUNES)]
+    both = [parent(shop, "lighthouse"), parent(shop, "boat")]
     rows = []
     for mode in ("spherical", "linear"):
         cells = [
