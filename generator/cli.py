@@ -14,7 +14,7 @@ from generator import arguments
 from generator.cli_calibrate import calibrate
 from generator.cli_options import Sampling, device_options, model_options, read_prompt_file, sampling_options
 from provenance.cli_options import keystore_options, unlock_author
-from provenance.errors import InterruptedFault, UsageError
+from provenance.errors import InterruptedFault, MemoryFault, UsageError
 from provenance.home import find_home
 from provenance.terminal import ProgressLine, note, write_json
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "create"]
 
 _MAX_COUNT = 1000
+_MAX_BATCH = 64
 
 
 @click.command(
@@ -47,7 +48,7 @@ _MAX_COUNT = 1000
 @click.option("--size", default="model", help=arguments.SIZE_HELP)
 @click.option(
     "--guidance",
-    help="How closely to follow the prompt; low keeps seeds apart. By default what suits the model (house: 2).",
+    help="How closely to follow the prompt; low keeps seeds apart. By default what suits the model (house: 2.5).",
 )
 @click.option(
     "--count",
@@ -56,6 +57,11 @@ _MAX_COUNT = 1000
     type=click.IntRange(1, _MAX_COUNT),
     help="Pictures of each prompt, each with its own key. With more than one, hills.png stands for hills-1.png, "
     "hills-2.png, ...",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, _MAX_BATCH),
+    help="Pictures of a prompt that are sampled at a time. By default up to 4, as memory and precision allow.",
 )
 @model_options
 @sampling_options
@@ -87,6 +93,7 @@ def create(
     size: str,
     guidance: str | None,
     count: int,
+    batch: int | None,
     model: str,
     revision: str | None,
     trust_remote_code: bool,
@@ -114,6 +121,7 @@ def create(
 
     The same command after a crash goes on where it stopped: same key, same picture, same claim.
     """
+    from generator.batch import batch_size
     from generator.create import Job, Studio, numbered, plan
     from generator.models import open_model
     from generator.setups import usual
@@ -187,7 +195,8 @@ def create(
             now=datetime.now(UTC),
             shared_ledger=ledger_location is not None,
         )
-        _make_all(todo, studio, len(jobs), made)
+        together = batch_size(batch, shape, runtime.dtype, offload=offload)
+        _make_all(todo, studio, len(jobs), together, made)
     except KeyboardInterrupt as error:
         raise InterruptedFault(
             f"interrupted; {len(made)} of {len(todo)} pictures are finished, the same command makes the rest"
@@ -198,24 +207,39 @@ def create(
         write_json({"version": 1, "pictures": [_describe(item) for item in made]})
 
 
-def _make_all(todo: Sequence[tuple[Job, bool]], studio: Studio, count: int, made: list[Created]) -> None:
-    """Make one picture after the other and tell of each; what is finished is appended to ``made`` at once."""
+def _make_all(todo: Sequence[tuple[Job, bool]], studio: Studio, count: int, size: int, made: list[Created]) -> None:
+    """Make ``size`` pictures at a time and tell of each; what is finished is appended to ``made`` at once."""
+    from generator.batch import Task, create_together, next_batch
     from generator.create import begin_all
-    from generator.create import create as make
 
-    if len(todo) < count:
-        note(f"{count - len(todo)} of {count} pictures were finished before")
-    begin_all((job for job, _ in todo), studio)
+    before = count - len(todo)
+    if before:
+        note(f"{before} of {count} pictures were finished before")
+    works = begin_all((job for job, _ in todo), studio)
+    tasks = [Task(job, work, resumed) for (job, resumed), work in zip(todo, works, strict=True)]
     line = ProgressLine()
     try:
-        for number, (job, resumed) in enumerate(todo, count - len(todo) + 1):
-            label = "sampling" if count == 1 else f"picture {number} of {count}"
-            moment = replace(studio, now=datetime.now(UTC))
-            made.append(make(job, moment, partial(line, label=label), resumed=resumed))
-            line.clear()
-            _tell(made[-1], job, studio.ledger.location)
+        while len(made) < len(tasks):
+            batch = next_batch(tasks[len(made) :], size)
+            label = _label(before + len(made) + 1, len(batch), count)
+            try:
+                for item in create_together(batch, replace(studio, now=datetime.now(UTC)), partial(line, label=label)):
+                    made.append(item)
+                    line.clear()
+                    _tell(item, tasks[len(made) - 1].job, studio.ledger.location)
+            except MemoryFault:
+                if len(batch) == 1:
+                    raise
+                size = len(batch) // 2
+                note(f"too little memory for {len(batch)} pictures at a time: going on with {size}")
     finally:
         line.clear()
+
+
+def _label(first: int, size: int, count: int) -> str:
+    if count == 1:
+        return "sampling"
+    return f"picture {first} of {count}" if size == 1 else f"pictures {first} to {first + size - 1} of {count}"
 
 
 def _describe(item: Created) -> dict[str, object]:

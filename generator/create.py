@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generator.jobs import Created, Job, Studio, find_begun, numbered, output_paths, plan
-from generator.journal import Begun, begin, finish
+from generator.jobs import Created, Job, Studio, begun_among, numbered, output_paths, plan
+from generator.journal import Begun, begin, finish, records
 from generator.metadata import picture_text, picture_xmp
 from generator.models import check_unchanged
 from provenance.authoring import Wrapping, make_claim, prove_claim, submit_claim, wrap
@@ -42,7 +42,10 @@ __all__ = [
     "Job",
     "Picture",
     "Studio",
+    "asked_prompt",
     "begin_all",
+    "begin_one",
+    "cells",
     "create",
     "describe",
     "numbered",
@@ -60,7 +63,8 @@ _DEFAULT_FRACTION = 1 / 7.2
 class Picture:
     """What is to be claimed: recipe, latent integers (C, H, W), pixels (H, W, 3), and foreign text to be kept.
 
-    ``remix``: of a derived picture, what its manifest carries of the works that it was made from.
+    ``remix``: of a derived picture, what its manifest carries of the works that it was made from. ``batch``: how many
+    pictures were sampled together.
     """
 
     recipe: Recipe
@@ -68,12 +72,20 @@ class Picture:
     rgb: NDArray[np.uint8]
     kept_text: Mapping[str, str]
     remix: Remix | None = None
+    batch: int = 1
 
 
 def create(
-    job: Job, studio: Studio, progress: Callable[[int, int], None] | None = None, *, resumed: bool | None = None
+    job: Job,
+    studio: Studio,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    begun: Begun | None = None,
+    resumed: bool | None = None,
 ) -> Created:
-    """Make, claim, log and sign one picture; ``resumed`` is told by :func:`plan` for the jobs that it began.
+    """Make, claim, log and sign one picture.
+
+    Of several, ``begun`` is what :func:`begin_all` wrote down for this one, and ``resumed`` what :func:`plan` told.
 
     Raises:
         OutputError: the file cannot be written; noticed before anything is generated where possible.
@@ -83,7 +95,7 @@ def create(
     """
     check_writable(job.output, overwrite=job.overwrite)
     studio.runtime.latent_shape(job.width, job.height)
-    work, found = _begin(job, studio)
+    work, found = (begun, False) if begun is not None else begin_one(job, studio)
     picture = _generate(job, studio, work, seed(commit(derive_work(studio.master, work.nonce))), progress)
     made = sign_and_write(job, studio, work, picture, resumed=found if resumed is None else resumed)
     finish(studio.home, work)
@@ -118,7 +130,7 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
         integers=picture.integers,
         receipt=None if hidden else receipt,
         sealed=work.sealed,
-        environment={} if job.anonymous else studio.runtime.environment(),
+        environment={} if job.anonymous else _environment(studio, picture),
         title=job.output.name if not job.anonymous else "picture",
         remix=picture.remix,
     )
@@ -144,14 +156,23 @@ def quantised(
     Raises:
         EnvironmentFault: values that do not fit into the integers.
     """
-    shape = (int(latent.shape[0]), int(latent.shape[1]), int(latent.shape[2]))
-    steps: Sequence[Decimal] = studio.calibrated_steps(shape) or relative_steps(latent, _DEFAULT_FRACTION)
-    try:
-        integers = quantise(latent, steps)
-    except ValueError as error:
-        raise EnvironmentFault(f"the model's latent cannot be stored: {error}; try --dtype float32") from error
+    integers, steps = cells(latent, studio)
     (rgb,) = studio.runtime.decode(dequantise(integers, steps)[None])
     return integers, steps, rgb
+
+
+def cells(latent: NDArray[np.float32], studio: Studio) -> tuple[NDArray[np.int16], tuple[Decimal, ...]]:
+    """(integers, steps) of a final latent (C, h, w): the model's calibrated steps, or such as suit the latent.
+
+    Raises:
+        EnvironmentFault: values that do not fit into the integers.
+    """
+    shape = (int(latent.shape[0]), int(latent.shape[1]), int(latent.shape[2]))
+    steps = studio.calibrated_steps(shape) or relative_steps(latent, _DEFAULT_FRACTION)
+    try:
+        return quantise(latent, steps), steps
+    except ValueError as error:
+        raise EnvironmentFault(f"the model's latent cannot be stored: {error}; try --dtype float32") from error
 
 
 def describe(
@@ -184,10 +205,24 @@ def describe(
     )
 
 
-def begin_all(jobs: Iterable[Job], studio: Studio) -> None:
+def asked_prompt(job: Job, studio: Studio, work: Begun) -> tuple[Prompt, Prompt | bytes]:
+    """The prompt to make the picture of, and what its recipe shows of it."""
+    if work.sealed is None or work.commitment is None:
+        return job.prompt, job.prompt
+    # what is sealed is what is generated from, also after a crash
+    key = derive_prompt_key(studio.master, work.nonce)
+    return open_sealed(work.sealed, key, 0, work.commitment).prompt, work.commitment
+
+
+def begin_all(jobs: Iterable[Job], studio: Studio) -> list[Begun]:
     """Write the journal records of all jobs before the first picture is made, so that :func:`plan` knows them again."""
-    for job in jobs:
-        _begin(job, studio)
+    known = records(studio.home)
+    return [begin_one(job, studio, known)[0] for job in jobs]
+
+
+def _environment(studio: Studio, picture: Picture) -> dict[str, str]:
+    together = {"batch": str(picture.batch)} if picture.batch > 1 else {}
+    return {**studio.runtime.environment(), **together}
 
 
 def _encode(job: Job, picture: Picture) -> tuple[bytes, str]:
@@ -198,10 +233,13 @@ def _encode(job: Job, picture: Picture) -> tuple[bytes, str]:
     return encode_png(picture.rgb, text, xmp=picture_xmp(picture.recipe)), "image/png"
 
 
-def _begin(job: Job, studio: Studio) -> tuple[Begun, bool]:
-    """Take up an unfinished work of the same job and output, or begin one with a fresh nonce."""
+def begin_one(job: Job, studio: Studio, known: Mapping[tuple[str, str], Begun] | None = None) -> tuple[Begun, bool]:
+    """Take up an unfinished work of the same job and output, or begin one with a fresh nonce; and which of the two.
+
+    ``known``: the journal's records, where they were read already.
+    """
     author = commit(derive_author(studio.master))
-    found = find_begun(job, studio.home, studio.model, author)
+    found = begun_among(records(studio.home) if known is None else known, job, studio.model, author)
     if found is not None:
         return found, True
     nonce = os.urandom(32)
@@ -220,12 +258,7 @@ def _generate(
 ) -> Picture:
     runtime = studio.runtime
     shape = runtime.latent_shape(job.width, job.height)
-    prompt = job.prompt
-    shown: Prompt | bytes = prompt
-    if work.sealed is not None and work.commitment is not None:
-        # what is sealed is what is generated from, also after a crash
-        key = derive_prompt_key(studio.master, work.nonce)
-        prompt, shown = open_sealed(work.sealed, key, 0, work.commitment).prompt, work.commitment
+    prompt, shown = asked_prompt(job, studio, work)
     (latent,) = runtime.sample(
         gaussian(work_seed, shape)[None],
         prompt.text,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from provenance.errors import EnvironmentFault
+from provenance.errors import MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +37,13 @@ def explain_memory() -> Iterator[None]:
     """Turn an out-of-memory error into advice.
 
     Raises:
-        EnvironmentFault: memory ran out.
+        MemoryFault: memory ran out.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(error):
-            raise EnvironmentFault("out of memory; try a smaller --size, --dtype bfloat16, or --offload") from error
+            raise MemoryFault("out of memory; try a smaller --size, --dtype bfloat16, or --offload") from error
         raise
 
 

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from generator.journal import unfinished
+from generator.journal import records
 from provenance.encoding import Json, canonical, decimal_string
 from provenance.files import check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from provenance.ports import Ledger
     from provenance.recipe import Prompt
 
-__all__ = ["Created", "Job", "Studio", "find_begun", "numbered", "output_paths", "plan"]
+__all__ = ["Created", "Job", "Studio", "begun_among", "find_begun", "numbered", "output_paths", "plan"]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ def plan(jobs: Sequence[Job], home: Home, model: InstalledModel, author: bytes) 
     Raises:
         OutputError: a file or folder is in the way; nothing was begun or written.
     """
-    known = [find_begun(job, home, model, author) is not None for job in jobs]
+    begun = records(home)
+    known = [begun_among(begun, job, model, author) is not None for job in jobs]
     todo = [
         (job, found)
         for job, found in zip(jobs, known, strict=True)
@@ -139,4 +140,9 @@ def plan(jobs: Sequence[Job], home: Home, model: InstalledModel, author: bytes) 
 
 def find_begun(job: Job, home: Home, model: InstalledModel, author: bytes) -> Begun | None:
     """The journal record of this job, if it was begun and not finished."""
-    return unfinished(home, job.fingerprint(model, author), str(job.output.absolute()))
+    return begun_among(records(home), job, model, author)
+
+
+def begun_among(known: Mapping[tuple[str, str], Begun], job: Job, model: InstalledModel, author: bytes) -> Begun | None:
+    """The same among the journal's records, where they were read already."""
+    return known.get((job.fingerprint(model, author), str(job.output.absolute())))

@@ -3,6 +3,7 @@
 One JSON file per work in the state folder, named by the work's public nonce, mode 0600. It holds the nonce and the
 job, and no secret: a sealed prompt stands in it in its encrypted form. ``create`` with the same job finds it, uses the
 same nonce, and so makes the same Y, the same picture and the same claim, which the log answers with its first entry.
+Of a picture that is sampled together with others a second file, ``.latent``, holds what was made, before it is claimed.
 """
 
 from __future__ import annotations
@@ -11,18 +12,26 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provenance.encoding import Fields, Json, canonical, parse_json
+from provenance.claim import read_steps
+from provenance.encoding import Fields, Json, canonical, decimal_string, parse_json
 from provenance.errors import InvalidError, UsageError
 from provenance.files import read_bounded, write_atomic
+from provenance.storedlatent import decode_latent, encode_latent
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from provenance.home import Home
 
-__all__ = ["Begun", "begin", "finish", "unfinished"]
+__all__ = ["Begun", "Made", "begin", "finish", "keep_latent", "kept_latent", "records"]
 
 _LIMIT = 131_072
+_LATENT_LIMIT = 2**25
+"""Twice, in hex, what the largest latent has: 8 MiB, and a little."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,16 @@ class Begun:
     output: str
     sealed: bytes | None
     commitment: bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A latent that was sampled: int16 (C, h, w) and its steps, streams drawn beyond the first, pictures together."""
+
+    integers: NDArray[np.int16]
+    steps: tuple[Decimal, ...]
+    draws: int
+    batch: int
 
 
 def begin(home: Home, work: Begun) -> None:
@@ -56,19 +75,53 @@ def begin(home: Home, work: Begun) -> None:
 
 def finish(home: Home, work: Begun) -> None:
     """Forget a work whose file is written."""
-    with contextlib.suppress(FileNotFoundError):
-        (home.journal / f"{work.nonce.hex()}.json").unlink()
+    for kind in ("json", "latent"):
+        with contextlib.suppress(FileNotFoundError):
+            (home.journal / f"{work.nonce.hex()}.{kind}").unlink()
 
 
-def unfinished(home: Home, job: str, output: str) -> Begun | None:
-    """The unfinished work with the same job and output, if there is one. Unreadable records are left alone."""
-    if not home.journal.is_dir():
-        return None
-    for path in sorted(home.journal.glob("*.json")):
-        with contextlib.suppress(InvalidError, UsageError):
-            work = _read(path)
-            if (work.job, work.output) == (job, output):
-                return work
+def records(home: Home) -> dict[tuple[str, str], Begun]:
+    """Every unfinished work by its job and output. Unreadable records are left alone."""
+    found: dict[tuple[str, str], Begun] = {}
+    if home.journal.is_dir():
+        for path in sorted(home.journal.glob("*.json")):
+            with contextlib.suppress(InvalidError, UsageError):
+                work = _read(path)
+                found.setdefault((work.job, work.output), work)
+    return found
+
+
+def keep_latent(home: Home, work: Begun, made: Made) -> None:
+    """Record a latent before it is claimed: sampled in another batch it could come out another by a rounding.
+
+    Raises:
+        OutputError: the journal cannot be written.
+    """
+    value: dict[str, Json] = {
+        "kind": "journal-latent",
+        "v": 1,
+        "batch": made.batch,
+        "draws": made.draws,
+        "steps": [decimal_string(step) for step in made.steps],
+        "latent": encode_latent(made.integers).hex(),
+    }
+    write_atomic(home.make(home.journal) / f"{work.nonce.hex()}.latent", canonical(value), mode=0o600)
+
+
+def kept_latent(home: Home, work: Begun) -> Made | None:
+    """What :func:`keep_latent` recorded of a work; None where there is nothing that can be read."""
+    path = home.journal / f"{work.nonce.hex()}.latent"
+    with contextlib.suppress(InvalidError, UsageError):
+        data = read_bounded(path, "journal", limit=_LATENT_LIMIT)
+        with Fields(parse_json(data, "journal", limit=_LATENT_LIMIT), "journal") as fields:
+            fields.version("journal-latent")
+            integers = decode_latent(fields.binary("latent", limit=_LATENT_LIMIT))
+            return Made(
+                integers=integers,
+                steps=read_steps(fields, len(integers)),
+                draws=fields.integer("draws"),
+                batch=fields.integer("batch", low=1),
+            )
     return None
 
 

@@ -143,6 +143,10 @@ class CorruptKeystoreError(EnvironmentFault):
     """A keystore that is damaged or readable by others; the message tells which."""
 
 
+class MemoryFault(EnvironmentFault):
+    """Memory ran out. Less at a time may do."""
+
+
 class LedgerFault(EnvironmentFault):
     """The ledger is missing, busy, or answered something that does not verify."""
 
