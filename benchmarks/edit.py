@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 STRENGTHS = ("0.6", "0.8", "0.9", "1")
 SHARES = {"attention": Decimal("0.5"), "features": Decimal("0.8")}
-EDITED = ("flow-edit", "plug-and-play", "plug-and-play inverted")
+EDITED = ("flow-edit", "flow-edit, none sampled", "plug-and-play", "plug-and-play inverted")
 
 
 def makers() -> dict[str, Make]:
@@ -61,16 +61,12 @@ def makers() -> dict[str, Make]:
         found[f"image-to-image {strength}"] = lambda shop, one, text, seed, s=strength: shop.remix(
             "image-to-image", [one], text, seed=seed, strength=Decimal(s)
         )
-    found["flow-edit"] = lambda shop, one, text, seed: shop.remix(
-        "flow-edit",
-        [one],
-        text,
-        seed=seed,
-        guidance=FLOW_GUIDANCE,
-        strength=FLOW_STRENGTH,
-        average=1,
-        source_guidance=Decimal(str(GUIDANCE)),
-    )
+    told: dict[str, Any] = {"guidance": FLOW_GUIDANCE, "strength": FLOW_STRENGTH, "average": 1}
+    told["source_guidance"] = Decimal(str(GUIDANCE))
+    for name, plain in (("", {"sampled": FLOW_SAMPLED}), (", none sampled", {})):
+        found[f"flow-edit{name}"] = lambda shop, one, text, seed, p=plain: shop.remix(
+            "flow-edit", [one], text, seed=seed, **told, **p
+        )
     for name, way in (("", "rerun"), (" inverted", "inverted")):
         found[f"plug-and-play{name}"] = lambda shop, one, text, _seed, w=way: shop.remix(
             "plug-and-play", [one], text, **SHARES, trajectory=w
@@ -78,8 +74,8 @@ def makers() -> dict[str, Make]:
     return found
 
 
-FLOW_GUIDANCE = 4.0
-FLOW_STRENGTH = Decimal("0.9")
+FLOW_GUIDANCE = 1.6 * GUIDANCE
+FLOW_STRENGTH, FLOW_SAMPLED = Decimal("0.9"), Decimal("0.3")
 
 
 def measure(shop: Workshop, count: int) -> tuple[dict[str, dict[str, list[float]]], list[list[NDArray[np.float32]]]]:
@@ -100,7 +96,7 @@ def measure(shop: Workshop, count: int) -> tuple[dict[str, dict[str, list[float]
             found[name]["edges"].append(edge_distance(picture, child))
             found[name]["patches"].append(self_similarity_distance(picture, child))
             found[name]["gap"].append(_gap(shop, latent, old, new))
-        shown = ("image-to-image 0.8", *EDITED)
+        shown = ("image-to-image 0.8", "flow-edit", "plug-and-play", "plug-and-play inverted")
         sheet.append([picture, *(shop.picture(made[name]) for name in shown)])
         print(f"pair {k + 1} of {count}: {old} -> {new}", flush=True)
     top = np.array(found["text-to-image"]["gap"])
@@ -194,7 +190,7 @@ def plot(found: dict[str, dict[str, list[float]]], sheet: list[list[NDArray[np.f
         plain = [found[f"image-to-image {strength}"] for strength in STRENGTHS]
         x = [0.0, *(np.mean(each["followed"]) for each in plain)]
         axis.plot(x, [0.0, *(np.mean(each[kind]) for each in plain)], "o-", color="grey", label="image-to-image")
-        for name, colour in zip(EDITED, ("tab:blue", "tab:orange", "tab:green"), strict=True):
+        for name, colour in zip(EDITED, ("tab:blue", "tab:cyan", "tab:orange", "tab:green"), strict=True):
             values = found[name]
             axis.scatter(values["followed"], values[kind], s=8, alpha=0.3, color=colour)
             axis.scatter(np.mean(values["followed"]), np.mean(values[kind]), s=90, color=colour, label=name)

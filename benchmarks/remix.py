@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 
 OLD, NEW = "snowy mountains at dawn", "green hills at sunset"
 RERUN = {"content_trajectory": "rerun", "style_trajectory": "rerun"}
-TARGETS = {"edit flow-edit": 2.2, "edit plug-and-play": 2.2, "edit plug-and-play inverted": 2.2}
+TARGETS = {
+    "edit flow-edit": 2.2,
+    "edit flow-edit, none sampled": 2.2,
+    "edit plug-and-play": 2.2,
+    "edit plug-and-play inverted": 2.2,
+}
 
 
 def acts(shop: Workshop) -> dict[str, Callable[[], object]]:
@@ -53,9 +58,11 @@ def acts(shop: Workshop) -> dict[str, Callable[[], object]]:
         )
     shares = {"attention": Decimal("0.5"), "features": Decimal("0.8")}
     found["inpaint 1"] = lambda: shop.remix("inpaint", [one], NEW, mask=mask, strength=Decimal(1), mode="blend")
-    found["edit flow-edit"] = lambda: shop.remix(
-        "flow-edit", [one], NEW, guidance=4.0, strength=Decimal("0.9"), average=1, source_guidance=Decimal(2)
-    )
+    flow: dict[str, Any] = {"strength": Decimal("0.9"), "average": 1, "source_guidance": Decimal(HOUSE_GUIDANCE)}
+    for name, plain in (("", {"sampled": Decimal("0.3")}), (", none sampled", {})):
+        found[f"edit flow-edit{name}"] = lambda p=plain: shop.remix(
+            "flow-edit", [one], NEW, guidance=1.6 * guidance, **flow, **p
+        )
     for name, way in (("", "rerun"), (" inverted", "inverted")):
         found[f"edit plug-and-play{name}"] = lambda w=way: shop.remix(
             "plug-and-play", [one], NEW, **shares, trajectory=w

@@ -3,8 +3,10 @@
 Signed files are made of parents by the house model, and verified whole. Where the child uses noise of its own, the
 figures of step 9 say how far the nearest wrong seed is; beside them stands the right seed under other conditions
 (thread count, oneDNN off, bfloat16). Seeds are *apart* in a picture where the worst of those repeats is nearer than
-every wrong seed, and no wrong seed is within the reject threshold or alike to the eye. Every finished remix is appended
-to ``--work``, picture by picture, so that an interrupted run goes on.
+every wrong seed, and no wrong seed is within the reject threshold or alike to the eye. FlowEdit is asked at every
+strength without plainly sampled steps, at twice the usual guidance, and at one strength with more and more of them, as
+the command does it. Every finished remix is appended to ``--work``, picture by picture, so that an interrupted run
+goes on.
 
 python -m benchmarks.separation --remix --json benchmarks/results/separation-remix.json --plot docs/remix-separation.png
 """
@@ -40,8 +42,12 @@ if TYPE_CHECKING:
     from provenance.ports import Material
     from provenance.recipe import Recipe
 
+SAMPLED = ("0.1", "0.2", "0.3", "0.5")
+"""Shares of plainly sampled steps of a FlowEdit of strength EDITED."""
+
+EDITED = Decimal("0.9")
 STRENGTHS = ("0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.8", "1")
-DRAWING = ("image-to-image", "inpaint", "flow-edit")
+DRAWING = ("image-to-image", "inpaint", "flow-edit", "flow-edit sampled")
 PICTURES = 6
 _ENTROPY = bytes(32)
 """Fixed, so that a run can be repeated; a verifier draws his own."""
@@ -49,7 +55,7 @@ _ENTROPY = bytes(32)
 
 @dataclass(frozen=True)
 class Case:
-    """One remix to be made of the parents of each picture."""
+    """One remix to be made of the parents of each picture; ``strength`` is the share that is varied."""
 
     kind: str
     strength: str
@@ -70,6 +76,8 @@ def cases() -> list[Case]:
     found = [Case("image-to-image", s, {"strength": Decimal(s)}) for s in STRENGTHS]
     found += [Case("inpaint", s, {"strength": Decimal(s), "mode": "blend"}) for s in STRENGTHS]
     found += [Case("flow-edit", s, {"strength": Decimal(s), **flow}, 1, {"guidance": 2 * usual}) for s in STRENGTHS]
+    told, follow = {"strength": EDITED, **flow}, {"guidance": Decimal("1.6") * usual}
+    found += [Case("flow-edit sampled", s, {**told, "sampled": Decimal(s)}, 1, follow) for s in SAMPLED]
     shares = {"attention": Decimal("0.5"), "features": Decimal("0.8")}
     style = {"gamma": Decimal("0.75"), "temperature": Decimal("1.5"), "strength": Decimal("0.75"), **rerun}
     plain = {"steps": 1, "guidance": Decimal(0)}
@@ -121,7 +129,9 @@ def measure(
     mask = middle(shop) if case.kind == "inpaint" else None
     text = "" if case.kind in ("style", "blend") else pair[1]
     name = f"{case.name} {picture}"
-    child = shop.remix(name, case.kind, parents, text, case.parameters, mask=mask, **(case.changes or {}))
+    child = shop.remix(
+        name, case.kind.removesuffix(" sampled"), parents, text, case.parameters, mask=mask, **(case.changes or {})
+    )
     request = Request(policy=policy, now=datetime.now(UTC), regenerator=regenerator, entropy=_ENTROPY, deep=True)
     report = verify(child.data, request)
     check = next(check for check in report.checks if check.step == 9)
@@ -177,10 +187,11 @@ def conclude(rows: list[dict[str, Any]], thresholds: Any) -> dict[str, Any]:
         if mine:
             figures[case.name] = _describe(mine, thresholds.reject)
     for kind in DRAWING:
-        shares = {s: figures[f"{kind} {s}"]["apart"] for s in STRENGTHS if f"{kind} {s}" in figures}
+        tried = SAMPLED if kind.endswith("sampled") else STRENGTHS
+        shares = {s: figures[f"{kind} {s}"]["apart"] for s in tried if f"{kind} {s}" in figures}
         mixed = [float(s) for s, share in shares.items() if share < 1]
         beyond = [s for s in shares if float(s) > max(mixed, default=0)]
-        figures[f"{kind}: apart in every picture from strength"] = beyond[0] if beyond else None
+        figures[f"{kind}: apart in every picture from"] = beyond[0] if beyond else None
     return figures
 
 
@@ -208,18 +219,19 @@ def apart(row: dict[str, Any], reject: float) -> bool:
 
 
 def plot(rows: list[dict[str, Any]], reject: float, path: Path) -> None:
-    """Distances, cosines and inversion against strength, one column for each kind."""
+    """Distances, cosines and inversion against strength, or the share that is sampled; one column for each kind."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(3, 3, figsize=(13, 9), sharex=True, sharey="row", layout="constrained")
+    size = (4.3 * len(DRAWING), 9)
+    figure, axes = plt.subplots(3, len(DRAWING), figsize=size, sharex=True, sharey="row", layout="constrained")
     for column, kind in enumerate(DRAWING):
         mine = [row for row in rows if row["kind"] == kind and row["strength"] != "0"]
         x = [float(row["strength"]) for row in mine]
         top, middle_row, low = axes[:, column]
-        top.set_title(kind)
+        top.set_title(f"{kind}, strength {EDITED}" if kind.endswith("sampled") else kind)
         top.scatter(
             x, [row["nearest_wrong_distance"] for row in mine], s=14, color="tab:red", label="nearest wrong seed"
         )
@@ -236,7 +248,7 @@ def plot(rows: list[dict[str, Any]], reject: float, path: Path) -> None:
             low.axhline(128, color="grey", lw=1, ls="--", label="needed")
         else:
             low.text(0.5, 0.5, "no way back", ha="center", transform=low.transAxes, color="grey")
-        low.set_xlabel("strength")
+        low.set_xlabel("sampled" if kind.endswith("sampled") else "strength")
     for axis, label in zip(axes[:, 0], ("distance, quantisation steps", "cosine of the latents", "bits"), strict=True):
         axis.set_ylabel(label)
         axis.legend(fontsize=8)

@@ -65,8 +65,8 @@ def draw_svg(layout: Layout, thumbnails: Thumbnails) -> str:
 
 
 def draw_html(layout: Layout, thumbnails: Thumbnails, lineage: Mapping[str, Any], title: str) -> str:
-    """A page with the drawing and, below, every work with its author, model and terms."""
-    head = "<tr><th>work<th>made<th>author<th>model<th>terms<th>standing</tr>"
+    """A page with the drawing and, below, every work with its author, model, licence and terms."""
+    head = "<tr><th>work<th>made<th>author<th>model<th>terms and licence<th>standing</tr>"
     rows = "".join(_row(work) for work in lineage["works"])
     outside = "".join(
         f"<p>An outside picture with the pixels <code>{escape(each['pixels'])}</code>: nobody proved its author.</p>"

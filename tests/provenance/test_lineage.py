@@ -321,6 +321,20 @@ def test_drawings_hold_every_work_and_its_thumbnail(pear, tmp_path):
     assert b"<image" not in outputs[0].read_bytes()
 
 
+def test_every_ancestors_licence_is_told_wherever_its_terms_are(tmp_path, monkeypatch):
+    from provenance.claim import Terms
+
+    monkeypatch.setenv("SEEDPROOF_HOME", str(tmp_path / "home"))
+    terms = Terms(training="allowed", derivation="allowed", notice="CC BY 4.0")
+    middle = image_to_image(2, original(1, who=master("bea"), terms=terms))
+    path, page = tmp_path / "x.png", tmp_path / "x.html"
+    path.write_bytes(image_to_image(3, middle).data)
+    assert "training yes, derivation yes; CC BY 4.0" in run(path, "--html", page, "--no-thumbnails").output
+    assert "CC BY 4.0" in page.read_text(encoding="utf-8")
+    shares = json.loads(run(path, "--json").output)["shares"]
+    assert [each["terms"]["notice"] for each in shares] == ["", "", "CC BY 4.0"]
+
+
 def test_words_of_strangers_are_escaped(tmp_path, monkeypatch):
     from provenance.claim import Terms
 
