@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Findings", "decide", "dispute"]
 
+_CORRELATION = 7
+
 _NO_NOISE = "it uses no noise of its own seed, so nothing can prove that its author made it"
 _NO_WAY_BACK = (
     "this operation leaves no test whose error is known exactly, and regeneration alone can be ground (docs/adr/0006)"
@@ -67,7 +69,9 @@ def decide(found: Findings) -> tuple[Verdict, str]:
 
 def _judge_links(found: Findings, subject: Subject) -> tuple[Verdict, str]:
     checks, links = found.checks, found.links
-    linked = any(evidence_bits(check) >= REQUIRED_BITS for check in checks)
+    strong = [check.step for check in checks if evidence_bits(check) >= REQUIRED_BITS]
+    fitted = _what_may_be_fitted(subject)
+    linked = any(step == _CORRELATION or fitted is None for step in strong)
     if links.get(9) is Link.UNATTRIBUTABLE:
         return Verdict.CLAIMED, "the picture does not depend on its seed"
     recipe = subject.recipe
@@ -88,10 +92,30 @@ def _judge_links(found: Findings, subject: Subject) -> tuple[Verdict, str]:
         if bound is not None:
             return Verdict.CONSISTENT, f"regenerated, but {bound}, which could turn any seed into any picture"
         return Verdict.AUTHENTIC, ""
+    if links.get(9) is Link.UNMADE:
+        return Verdict.CLAIMED, f"the recipe makes no picture of its own seed here (step 9): {_detail(checks, 9)}"
     if linked:
-        faint = "".join(faintness(check.figures) for check in checks if check.step == 7)  # noqa: PLR2004
+        faint = "".join(faintness(check.figures) for check in checks if check.step == _CORRELATION)
         return Verdict.CONSISTENT, f"no regeneration confirmed the picture (step 9): {_detail(checks, 9)}{faint}"
+    if strong:
+        return (
+            Verdict.CLAIMED,
+            f"only {fitted} links seed and picture, and one fitted to this very picture would as well",
+        )
     return Verdict.CLAIMED, "seed and stored latent are not linked strongly enough (steps 7 and 9)"
+
+
+def _what_may_be_fitted(subject: Subject) -> str | None:
+    """What the way back to the noise rests on that its author may have fitted to this very seed, or None.
+
+    A remix has no other test: its verdict names its parents, and such models are believed for it.
+    """
+    recipe = subject.recipe
+    if recipe.operation is not None:
+        return None
+    if subject.model is None:
+        return "a model that the policy does not know (see: seedproof calibrate)"
+    return "an adapter" if recipe.setup is not None and recipe.setup.adapters else None
 
 
 def dispute(verdict: Verdict, reason: str, logged: Check, standing: Standing) -> tuple[Verdict, str]:

@@ -76,13 +76,14 @@ _EVIDENCE = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
 
 
 class Link(Enum):
-    """What one test says about seed and picture."""
+    """What one test says about seed and picture. UNMADE: this machine makes nothing finite of the recipe's own seed."""
 
     HOLDS = auto()
     BROKEN = auto()
     OPEN = auto()
     UNATTRIBUTABLE = auto()
     UNMEASURED = auto()
+    UNMADE = auto()
 
 
 @dataclass(frozen=True)

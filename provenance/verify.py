@@ -281,7 +281,7 @@ def check_links(checks: list[Check], subject: Subject, lineage: Lineage, request
     except NotFiniteError as error:
         if request.depth is Depth.INSIST:
             raise
-        note(LinkResult(Check(9, Status.WARN, f"inconclusive, not compared on this machine: {error}"), Link.OPEN))
+        note(LinkResult(Check(9, Status.WARN, f"inconclusive, not compared on this machine: {error}"), Link.UNMADE))
     return links
 
 

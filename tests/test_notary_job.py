@@ -151,17 +151,17 @@ def test_attested_and_stamped_a_picture_is_authentic_without_a_model(tmp_path):
 
 @pytest.mark.timeout(300)
 def test_with_a_model_and_without_trust_the_verifier_judges_for_himself():
-    """A decoder alone, and no notary whom the policy trusts: consistent."""
+    """A model that makes nothing finite of the seed here, and no notary whom the policy trusts: claimed."""
 
-    class DecoderOnly:
+    class Overflowing:
         def __getattr__(self, name):
             return getattr(regenerator(), name)
 
         def regenerate(self, *_arguments):
             raise NotFiniteError("this machine cannot sample")
 
-    request = Request(policy=policy(), now=datetime.now(UTC), depth=Depth.AUTO, regenerator=DecoderOnly())
-    assert verify(made().sign(), request).verdict is Verdict.CONSISTENT
+    request = Request(policy=policy(), now=datetime.now(UTC), depth=Depth.AUTO, regenerator=Overflowing())
+    assert verify(made().sign(), request).verdict is Verdict.CLAIMED
 
 
 def test_a_notary_runs_until_it_is_told_to_stop(tmp_path):

@@ -5,13 +5,17 @@ from decimal import Decimal
 
 import pytest
 
+from provenance.errors import NotFiniteError
 from provenance.followup import FollowUp, format_follow_up
+from provenance.pixels import read_picture
 from provenance.policy import NotaryTrust
 from provenance.receipt import format_receipt, make_receipt, parse_receipt
 from provenance.report import Status, Verdict
 from provenance.setup import Setup
+from provenance.verify import Request, verify
 from tests.support.entrylog import EntryLog
 from tests.support.follow import key, key_revocation
+from tests.support.pictures import NOW
 from tests.support.trust import GOOD, attest, judge, policy, step
 from tests.support.works import make_work
 
@@ -45,6 +49,26 @@ def test_a_stapled_attestation_makes_it_authentic_offline():
 
 def test_without_any_it_is_only_claimed():
     assert verdict().verdict is Verdict.CLAIMED
+
+
+def test_a_machine_that_makes_nothing_of_the_seed_takes_nothing_from_a_notarys_word():
+    class Overflowing:
+        def why_not(self, _recipe):
+            return None
+
+        def decode(self, _recipe, _latent):
+            return read_picture(DRAFT).rgb
+
+        def regenerate(self, *_arguments):
+            raise NotFiniteError("the model produced NaN")
+
+    def judged(*made):
+        log = EntryLog()
+        return verify(stapled(*made, log=log), Request(policy(log), NOW, regenerator=Overflowing()))
+
+    assert judged(attest(DRAFT)).verdict is Verdict.AUTHENTIC
+    assert judged().verdict is Verdict.CLAIMED
+    assert "makes no picture of its own seed here" in judged().reason
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_regeneration_on_a_machine_without_the_model_is_consistent_or_refused():
 
 
 def test_a_model_that_the_policy_does_not_know_is_never_authentic():
-    report = judge(made().sign(), trust=Policy())
+    report = judge(made(prompt="a calm lake at dawn").sign(), trust=Policy())
     assert report.verdict is Verdict.CONSISTENT
     assert report.exit_code() == 3
     assert report.exit_code(accept_consistent=True) == 0

@@ -20,8 +20,8 @@ from provenance.manifest import read_container
 from provenance.pixels import encode_png, read_picture
 from provenance.recipe import Opening, Prompt, opening_commitment
 from provenance.report import Status, Verdict
-from provenance.setup import Setup
-from provenance.verify import Depth, Request, verify, verify_lineage
+from provenance.setup import Adapter, Setup
+from provenance.verify import Depth, Request, examiner_of, verify, verify_lineage
 from tests.support.entrylog import EntryLog
 from tests.support.pictures import NOW, author, created, foreign, join, pixels, signed, split
 from tests.support.remixes import Rotations, blend, image_to_image, original, step, trust
@@ -73,6 +73,11 @@ def test_all_steps_of_an_honest_picture_in_their_order():
     assert report.to_json() == ask(ORIGINAL).to_json()
     assert (report.derived, report.derived_from, report.lineage) == (False, (), None)
     assert not lineage.nodes
+    root = lineage.root
+    assert (root.identifier, root.entry, root.recipe) == (ORIGINAL.id, root.entry, ORIGINAL.recipe)
+    assert (root.origin, root.title) == ("file", read_container(ORIGINAL.data, "image/png", anchors_pem=None).title)
+    assert root.title
+    assert root.integers.shape == ORIGINAL.recipe.shape
     ((status, detail),) = texts(report, 2)
     assert status is Status.PASS
     assert detail.startswith(f"claim {ORIGINAL.id.hex()[:16]}... by ")
@@ -232,8 +237,27 @@ def test_a_model_that_runs_into_infinity_here():
     text = "inconclusive, not compared on this machine: NaN at step 3"
     assert texts(report, 9) == [(Status.WARN, text)]
     assert report.verdict is Verdict.CLAIMED
+    assert report.reason == f"the recipe makes no picture of its own seed here (step 9): {text}"
     with pytest.raises(NotFiniteError):
         ask(ORIGINAL, regenerator=machine, depth=Depth.INSIST)
+
+
+def test_the_way_back_through_a_model_that_the_policy_does_not_know_links_nothing():
+    """Whoever fits a model to one seed and one picture has it lead from the one to the other and back."""
+    nobodys = replace(trust(), models={})
+    report = ask(ORIGINAL, policy=nobodys)
+    assert step(report, 9).status is Status.PASS
+    assert step(report, 9).figures["inversion_false_accept_log2"] < -128
+    assert step(report, 7).figures["false_accept_log2"] > -128
+    assert report.verdict is Verdict.CLAIMED
+    assert report.reason.startswith("only a model that the policy does not know (see: seedproof calibrate) links seed ")
+    assert ask(ORIGINAL).verdict is Verdict.AUTHENTIC
+    lora = Setup("StableDiffusionPipeline", adapters=(Adapter("lora", "fitted", bytes(32)),))
+    adapted = ask(original(8, changes={"setup": lora}))
+    assert step(adapted, 9).status is Status.PASS
+    assert (adapted.verdict, adapted.reason.split(" links ")[0]) == (Verdict.CLAIMED, "only an adapter")
+    remix = ask(REMIX, policy=nobodys)  # for which there is no other test
+    assert (remix.verdict, remix.derived) == (Verdict.CONSISTENT, True)
 
 
 def test_a_picture_that_another_program_sampled_is_run_backwards():
@@ -294,6 +318,20 @@ def test_a_derived_work_is_linked_by_step_9_alone():
     assert (report.derived, report.derived_from) == (True, (ORIGINAL.id,))
     assert report.lineage is not None
     assert list(lineage.nodes) == [ORIGINAL.id]
+
+
+def test_ancestors_are_examined_with_what_the_request_has():
+    log, machine = EntryLog(), Rotations()
+    request = Request(
+        trust(), NOW, regenerator=machine, ledger=log, opening=OPENING, entropy=b"one", progress=print, deep=True
+    )
+    asked = examiner_of(request)
+    assert (asked.policy, asked.now, asked.ledger) == (request.policy, NOW, log)
+    assert (asked.opening, asked.entropy, asked.regenerator, asked.progress) == (OPENING, b"one", machine, print)
+    for changes in ({"deep": False}, {"depth": Depth.QUICK}):
+        asked = examiner_of(replace(request, **changes))
+        assert asked.regenerator is None
+    assert examiner_of(replace(request, deep=False)).progress is None
 
 
 def test_a_parent_that_is_missing_is_looked_for_nearby_and_in_the_log():

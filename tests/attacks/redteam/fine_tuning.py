@@ -1,9 +1,9 @@
 """Fine-tuning: the thief trains the model until his noise leads to the victim's picture, and claims with that model.
 
 What stops it: another model has another digest. Under the known model's name the recipe makes another picture (step 9),
-or is refused since its components are not the model's; under its own it is in no policy, and a work by it is never
-*authentic*: whoever has the thief's model and names it with ``--model`` reads *consistent* at most, and that no
-calibration is known. A LoRA is an adapter: the recipe says so, and nothing runs one with the house model.
+or is refused since its components are not the model's; under its own it is in no policy, so a work by it is never
+*authentic*, and what it inverts to links nothing: whoever has the thief's model and names it with ``--model`` reads
+*claimed*. A LoRA is an adapter: the recipe says so, and nothing runs one with the house model.
 """
 
 import json
@@ -98,8 +98,7 @@ def attempt(lab, i, steps=STEPS):
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    good = [name for name, each in found.items() if each.verdict == "authentic"]
-    good += [name for name in ("unknown", "as_known", "lora", "renamed") if found[name].verdict == "consistent"]
+    good = [name for name, each in found.items() if each.verdict in ("authentic", "consistent")]
     figures |= {f"consistent_{name}": float(each.verdict == "consistent") for name, each in found.items()}
     verdict = (
         found[good[0]].verdict
@@ -127,4 +126,5 @@ THREAT = Threat(
     kind="optimised",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
+    edition=2,
 )
