@@ -75,7 +75,7 @@ wheel-test: $(VENV)/.installed-dev
 
 # All figures of benchmarks/results/.
 bench: $(VENV)/.installed-dev
-	for name in noise proof latent cli overhead generate reproduce separation edit style remix lineage; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
+	for name in noise proof latent cli generate reproduce separation edit style remix lineage; do $(BIN)/python -m benchmarks.$$name --json benchmarks/results/$$name.json || exit 1; done
 	$(BIN)/python -m benchmarks.separation --remix --json benchmarks/results/separation-remix.json --plot docs/remix-separation.png
 
 # Train the house model from nothing; goes on where it was interrupted.
