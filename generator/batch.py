@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from generator.create import Picture, asked_prompt, cells, create, describe, sign_and_write
-from generator.journal import Made, finish, keep_latent, kept_latent
+from generator.create import Picture, asked_prompt, cells, claimed, create, describe, write_signed
+from generator.journal import Made, finish, keep_latents, kept_latents
 from generator.models import check_unchanged
+from provenance.authoring import submit_claims
+from provenance.claim import format_entry
 from provenance.commitment import commit, seed
 from provenance.derivation import derive_work
 from provenance.files import check_writable
@@ -79,27 +81,32 @@ def create_together(
     Raises:
         MemoryFault: nothing of this batch was claimed; try a smaller one. Else as :func:`generator.create.create`.
     """
-    kept = [kept_latent(studio.home, task.work) for task in tasks]
-    if len(tasks) == 1 and kept[0] is None:
+    kept = kept_latents(studio.home)
+    lacking = [task for task in tasks if task.work.nonce not in kept]
+    if len(tasks) == len(lacking) == 1:
         (alone,) = tasks
         yield create(alone.job, studio, progress, begun=alone.work, resumed=alone.resumed)
         return
     for task in tasks:
         check_writable(task.job.output, overwrite=task.job.overwrite)
-    fresh = iter(_sample([task for task, made in zip(tasks, kept, strict=True) if made is None], studio, progress))
-    made = [next(fresh) if found is None else found for found in kept]
+    if lacking:
+        fresh = _sample(lacking, studio, progress)
+        keep_latents(studio.home, fresh)
+        kept |= fresh
     check_unchanged(studio.model)
-    for task, latent in zip(tasks, made, strict=True):
-        picture = _picture(task, studio, latent)
-        created = sign_and_write(task.job, studio, task.work, picture, resumed=task.resumed)
+    pictures = [_picture(task, studio, kept[task.work.nonce]) for task in tasks]
+    entries = [claimed(task.job, studio, task.work, each) for task, each in zip(tasks, pictures, strict=True)]
+    receipts = submit_claims(studio.ledger, [format_entry(entry) for entry in entries])
+    for task, picture, entry, (logged, receipt) in zip(tasks, pictures, entries, receipts, strict=True):
+        created = write_signed(task.job, studio, task.work, picture, entry, logged, receipt, resumed=task.resumed)
         finish(studio.home, task.work)
+        if task is tasks[-1]:
+            kept_latents(studio.home)  # which removes what is not needed any more
         yield created
 
 
-def _sample(tasks: Sequence[Task], studio: Studio, progress: Callable[[int, int], None] | None) -> list[Made]:
-    """The latents of these, each in the journal."""
-    if not tasks:
-        return []
+def _sample(tasks: Sequence[Task], studio: Studio, progress: Callable[[int, int], None] | None) -> dict[bytes, Made]:
+    """The latents of these by their nonces."""
     job, runtime = tasks[0].job, studio.runtime
     shape = runtime.latent_shape(job.width, job.height)
     seeds = [_seed(studio, task.work) for task in tasks]
@@ -114,10 +121,10 @@ def _sample(tasks: Sequence[Task], studio: Studio, progress: Callable[[int, int]
         seeds=seeds,
     )
     draws = runtime.setup.draws if runtime.setup else 0
-    made = [Made(*cells(latent, studio), draws=draws, batch=len(tasks)) for latent in latents]
-    for task, each in zip(tasks, made, strict=True):
-        keep_latent(studio.home, task.work, each)
-    return made
+    return {
+        task.work.nonce: Made(*cells(latent, studio), draws=draws, batch=len(tasks))
+        for task, latent in zip(tasks, latents, strict=True)
+    }
 
 
 def _picture(task: Task, studio: Studio, made: Made) -> Picture:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["calibrate", "create"]
 
 _MAX_COUNT = 1000
-_MAX_BATCH = 64
 
 
 @click.command(
@@ -60,7 +59,7 @@ _MAX_BATCH = 64
 )
 @click.option(
     "--batch",
-    type=click.IntRange(1, _MAX_BATCH),
+    type=click.IntRange(1, 64),
     help="Pictures of a prompt that are sampled at a time. By default up to 4, as memory and precision allow.",
 )
 @model_options

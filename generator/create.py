@@ -8,34 +8,28 @@ same command goes on.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from generator.jobs import Created, Job, Studio, begun_among, numbered, output_paths, plan
 from generator.journal import Begun, begin, finish, records
 from generator.metadata import picture_text, picture_xmp
 from generator.models import check_unchanged
+from generator.picture import Picture, cells, describe, quantised
 from provenance.authoring import Wrapping, make_claim, prove_claim, submit_claim, wrap
 from provenance.claim import claim_id, format_entry, parse_entry
 from provenance.commitment import commit, seed
 from provenance.credentials import one_time_credentials
 from provenance.derivation import derive_author, derive_prompt_key, derive_work
-from provenance.errors import EnvironmentFault
 from provenance.files import check_writable, write_atomic
-from provenance.latent import dequantise, quantise, relative_steps
 from provenance.noise import gaussian
 from provenance.pixels import encode_png, encode_webp
-from provenance.recipe import Opening, Prompt, Recipe, open_sealed, opening_commitment, seal
+from provenance.recipe import Opening, Prompt, open_sealed, opening_commitment, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Callable, Iterable, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from generator.reservation import Reservation
-    from provenance.manifest_parents import Remix
+    from provenance.claim import Entry
+    from provenance.ports import LoggedEntry
 
 __all__ = [
     "Created",
@@ -46,6 +40,7 @@ __all__ = [
     "begin_all",
     "begin_one",
     "cells",
+    "claimed",
     "create",
     "describe",
     "numbered",
@@ -53,26 +48,8 @@ __all__ = [
     "plan",
     "quantised",
     "sign_and_write",
+    "write_signed",
 ]
-
-_DEFAULT_FRACTION = 1 / 7.2
-"""Quantisation step in channel standard deviations for models without calibrated steps: at most 5 bits a value."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What is to be claimed: recipe, latent integers (C, H, W), pixels (H, W, 3), and foreign text to be kept.
-
-    ``remix``: of a derived picture, what its manifest carries of the works that it was made from. ``batch``: how many
-    pictures were sampled together.
-    """
-
-    recipe: Recipe
-    integers: NDArray[np.int16]
-    rgb: NDArray[np.uint8]
-    kept_text: Mapping[str, str]
-    remix: Remix | None = None
-    batch: int = 1
 
 
 def create(
@@ -108,6 +85,13 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
     Raises:
         OutputError, LedgerFault, EnvironmentFault: as :func:`create`.
     """
+    entry = claimed(job, studio, work, picture)
+    logged, receipt = submit_claim(studio.ledger, format_entry(entry))
+    return write_signed(job, studio, work, picture, entry, logged, receipt, resumed=resumed)
+
+
+def claimed(job: Job, studio: Studio, work: Begun, picture: Picture) -> Entry:
+    """The claim over a picture with its proofs, as it is to be logged."""
     secret, author_secret = derive_work(studio.master, work.nonce), derive_author(studio.master)
     claim = make_claim(
         Y=commit(secret),
@@ -119,13 +103,29 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
         rgb=picture.rgb,
         terms=job.terms,
     )
-    entry = prove_claim(claim, secret, () if job.anonymous else (author_secret,))
-    submitted = format_entry(entry)
-    logged, receipt = submit_claim(studio.ledger, submitted)
+    return prove_claim(claim, secret, () if job.anonymous else (author_secret,))
+
+
+def write_signed(
+    job: Job,
+    studio: Studio,
+    work: Begun,
+    picture: Picture,
+    entry: Entry,
+    logged: LoggedEntry,
+    receipt: bytes,
+    *,
+    resumed: bool,
+) -> Created:
+    """Write the signed file of a picture whose claim was logged.
+
+    Raises:
+        OutputError, EnvironmentFault: as :func:`create`.
+    """
     # the author's own log names itself, and its tree holds his other works: an anonymous file must carry neither
     hidden = job.anonymous and not studio.shared_ledger
     wrapping = Wrapping(
-        entry=entry if logged.entry == submitted else parse_entry(logged.entry),
+        entry=entry if logged.entry == format_entry(entry) else parse_entry(logged.entry),
         recipe=picture.recipe,
         integers=picture.integers,
         receipt=None if hidden else receipt,
@@ -141,68 +141,11 @@ def sign_and_write(job: Job, studio: Studio, work: Begun, picture: Picture, *, r
         wrapping,
         one_time_credentials(studio.now) if job.anonymous else studio.credentials,
         master=studio.master,
-        work_secret=secret,
+        work_secret=derive_work(studio.master, work.nonce),
         tsa_url=job.tsa_url,
     )
     write_atomic(job.output, signed, overwrite=job.overwrite)
-    return Created(job.output, claim, claim_id(claim), logged.index, resumed)
-
-
-def quantised(
-    latent: NDArray[np.float32], studio: Studio
-) -> tuple[NDArray[np.int16], Sequence[Decimal], NDArray[np.uint8]]:
-    """(integers, steps, pixels) of a final latent (C, h, w): what is stored, and the picture that it decodes to.
-
-    Raises:
-        EnvironmentFault: values that do not fit into the integers.
-    """
-    integers, steps = cells(latent, studio)
-    (rgb,) = studio.runtime.decode(dequantise(integers, steps)[None])
-    return integers, steps, rgb
-
-
-def cells(latent: NDArray[np.float32], studio: Studio) -> tuple[NDArray[np.int16], tuple[Decimal, ...]]:
-    """(integers, steps) of a final latent (C, h, w): the model's calibrated steps, or such as suit the latent.
-
-    Raises:
-        EnvironmentFault: values that do not fit into the integers.
-    """
-    shape = (int(latent.shape[0]), int(latent.shape[1]), int(latent.shape[2]))
-    steps = studio.calibrated_steps(shape) or relative_steps(latent, _DEFAULT_FRACTION)
-    try:
-        return quantise(latent, steps), steps
-    except ValueError as error:
-        raise EnvironmentFault(f"the model's latent cannot be stored: {error}; try --dtype float32") from error
-
-
-def describe(
-    asked: Job | Reservation, studio: Studio, shown: Prompt | bytes, seed: bytes, latent_steps: Sequence[Decimal]
-) -> Recipe:
-    """The recipe of a picture of this size, in these steps, as the studio's model was run last.
-
-    Args:
-        asked: what was asked for.
-        studio: the model.
-        shown: the prompt, or the commitment to a sealed one.
-        seed: its own.
-        latent_steps: of the stored integers, one for each channel.
-    """
-    runtime = studio.runtime
-    return Recipe(
-        model=studio.model.identity,
-        scheduler=runtime.scheduler,
-        steps=asked.steps,
-        guidance=asked.guidance,
-        prompt=shown,
-        max_tokens=runtime.max_tokens,
-        width=asked.width,
-        height=asked.height,
-        dtype=runtime.dtype,
-        seed=seed,
-        shape=runtime.latent_shape(asked.width, asked.height),
-        latent_steps=tuple(latent_steps),
-        setup=runtime.setup,
-    )
+    return Created(job.output, entry.claim, claim_id(entry.claim), logged.index, resumed)
 
 
 def asked_prompt(job: Job, studio: Studio, work: Begun) -> tuple[Prompt, Prompt | bytes]:

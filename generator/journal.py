@@ -3,7 +3,7 @@
 One JSON file per work in the state folder, named by the work's public nonce, mode 0600. It holds the nonce and the
 job, and no secret: a sealed prompt stands in it in its encrypted form. ``create`` with the same job finds it, uses the
 same nonce, and so makes the same Y, the same picture and the same claim, which the log answers with its first entry.
-Of a picture that is sampled together with others a second file, ``.latent``, holds what was made, before it is claimed.
+Of pictures that are sampled together one more file, ``.latents``, holds what was made before any of it is claimed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from provenance.files import read_bounded, write_atomic
 from provenance.storedlatent import decode_latent, encode_latent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
     from pathlib import Path
 
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
 
     from provenance.home import Home
 
-__all__ = ["Begun", "Made", "begin", "finish", "keep_latent", "kept_latent", "records"]
+__all__ = ["MAX_BATCH", "Begun", "Made", "begin", "finish", "keep_latents", "kept_latents", "records"]
+
+MAX_BATCH = 64
+"""Most pictures that are sampled together."""
 
 _LIMIT = 131_072
-_LATENT_LIMIT = 2**25
-"""Twice, in hex, what the largest latent has: 8 MiB, and a little."""
+_LATENTS = ".latents"
+_LATENTS_LIMIT = 2**28
+"""A batch of 64 latents of the largest pictures that are made, packed and in hex, has half of that."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,14 @@ def begin(home: Home, work: Begun) -> None:
         "sealed": None if work.sealed is None else work.sealed.hex(),
         "commitment": None if work.commitment is None else work.commitment.hex(),
     }
-    write_atomic(home.make(home.journal) / f"{work.nonce.hex()}.json", canonical(value), mode=0o600)
+    home.make(home.journal)
+    write_atomic(_record(home, work.nonce), canonical(value), mode=0o600)
 
 
 def finish(home: Home, work: Begun) -> None:
     """Forget a work whose file is written."""
-    for kind in ("json", "latent"):
-        with contextlib.suppress(FileNotFoundError):
-            (home.journal / f"{work.nonce.hex()}.{kind}").unlink()
+    with contextlib.suppress(FileNotFoundError):
+        _record(home, work.nonce).unlink()
 
 
 def records(home: Home) -> dict[tuple[str, str], Begun]:
@@ -91,38 +96,60 @@ def records(home: Home) -> dict[tuple[str, str], Begun]:
     return found
 
 
-def keep_latent(home: Home, work: Begun, made: Made) -> None:
-    """Record a latent before it is claimed: sampled in another batch it could come out another by a rounding.
+def keep_latents(home: Home, made: Mapping[bytes, Made]) -> None:
+    """Record the latents of a batch, by their works' nonces, before any is claimed.
+
+    Sampled in another batch they could come out other ones, by a rounding.
 
     Raises:
         OutputError: the journal cannot be written.
     """
-    value: dict[str, Json] = {
-        "kind": "journal-latent",
-        "v": 1,
-        "batch": made.batch,
-        "draws": made.draws,
-        "steps": [decimal_string(step) for step in made.steps],
-        "latent": encode_latent(made.integers).hex(),
-    }
-    write_atomic(home.make(home.journal) / f"{work.nonce.hex()}.latent", canonical(value), mode=0o600)
+    listed: list[Json] = [
+        {
+            "nonce": nonce.hex(),
+            "batch": each.batch,
+            "draws": each.draws,
+            "steps": [decimal_string(step) for step in each.steps],
+            "latent": encode_latent(each.integers).hex(),
+        }
+        for nonce, each in made.items()
+    ]
+    path = home.make(home.journal) / f"{next(iter(made)).hex()}{_LATENTS}"
+    write_atomic(path, canonical({"kind": "journal-latents", "v": 1, "made": listed}), mode=0o600)
 
 
-def kept_latent(home: Home, work: Begun) -> Made | None:
-    """What :func:`keep_latent` recorded of a work; None where there is nothing that can be read."""
-    path = home.journal / f"{work.nonce.hex()}.latent"
-    with contextlib.suppress(InvalidError, UsageError):
-        data = read_bounded(path, "journal", limit=_LATENT_LIMIT)
-        with Fields(parse_json(data, "journal", limit=_LATENT_LIMIT), "journal") as fields:
-            fields.version("journal-latent")
-            integers = decode_latent(fields.binary("latent", limit=_LATENT_LIMIT))
-            return Made(
-                integers=integers,
-                steps=read_steps(fields, len(integers)),
-                draws=fields.integer("draws"),
-                batch=fields.integer("batch", low=1),
-            )
-    return None
+def kept_latents(home: Home) -> dict[bytes, Made]:
+    """What :func:`keep_latents` recorded of unfinished works, by their nonces; what cannot be read is left out.
+
+    A record all of whose works are finished is removed.
+    """
+    found: dict[bytes, Made] = {}
+    for path in sorted(home.journal.glob(f"*{_LATENTS}")):
+        with contextlib.suppress(InvalidError, UsageError):
+            made = {nonce: each for nonce, each in _read_made(path).items() if _record(home, nonce).exists()}
+            found |= made
+            if not made:
+                path.unlink(missing_ok=True)
+    return found
+
+
+def _record(home: Home, nonce: bytes) -> Path:
+    return home.journal / f"{nonce.hex()}.json"
+
+
+def _read_made(path: Path) -> dict[bytes, Made]:
+    data = read_bounded(path, "journal", limit=_LATENTS_LIMIT)
+    with Fields(parse_json(data, "journal", limit=_LATENTS_LIMIT), "journal") as fields:
+        fields.version("journal-latents")
+        return dict(fields.array("made", _read_one, limit=MAX_BATCH))
+
+
+def _read_one(value: object, where: str) -> tuple[bytes, Made]:
+    with Fields(value, where) as fields:
+        integers = decode_latent(fields.binary("latent", limit=_LATENTS_LIMIT))
+        steps = read_steps(fields, len(integers))
+        made = Made(integers, steps, draws=fields.integer("draws"), batch=fields.integer("batch", low=1))
+        return fields.binary("nonce", size=32), made
 
 
 def _read(path: Path) -> Begun:

@@ -22,12 +22,13 @@ from provenance.latent import latent_digest
 from provenance.manifest_write import sign_picture
 from provenance.note import VerifierKey
 from provenance.pixels import pixel_digest
+from provenance.ports import BatchLedger
 from provenance.receipt import check_receipt, parse_receipt
 from provenance.recipe import Recipe, format_recipe, recipe_digest
 from provenance.storedlatent import encode_latent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from provenance.master import Master
     from provenance.ports import Ledger, LoggedEntry
 
-__all__ = ["Wrapping", "make_claim", "parse_terms", "prove_claim", "submit_claim", "wrap"]
+__all__ = ["Wrapping", "make_claim", "parse_terms", "prove_claim", "submit_claim", "submit_claims", "wrap"]
 
 _PERMISSION = {"yes": "allowed", "no": "notAllowed", "ask": "constrained"}
 
@@ -92,6 +93,23 @@ def submit_claim(
     logged = ledger.submit(entry)
     if before_receipt is not None:
         before_receipt()
+    return logged, _receipt(ledger, entry, logged)
+
+
+def submit_claims(ledger: Ledger, entries: Sequence[bytes]) -> list[tuple[LoggedEntry, bytes]]:
+    """As :func:`submit_claim` for several, in one transaction where the ledger can."""
+    logged: Sequence[LoggedEntry]
+    if isinstance(ledger, BatchLedger):
+        logged = ledger.submit_batch(entries)
+    else:
+        logged = [ledger.submit(entry) for entry in entries]
+    if len(logged) != len(entries):
+        raise LedgerFault(f"{ledger.location}: answered about {len(logged)} of {len(entries)} claims")
+    return [(each, _receipt(ledger, entry, each)) for entry, each in zip(entries, logged, strict=True)]
+
+
+def _receipt(ledger: Ledger, entry: bytes, logged: LoggedEntry) -> bytes:
+    """The receipt of a claim that was logged, checked."""
     receipt = ledger.receipt(logged.index)
     try:
         same = logged.entry == entry or claim_id(parse_entry(logged.entry).claim) == claim_id(parse_entry(entry).claim)
@@ -101,7 +119,7 @@ def submit_claim(
         raise LedgerFault(f"{ledger.location}: its receipt does not hold: {error}") from error
     if not same or not check.known or check.index != logged.index:
         raise LedgerFault(f"{ledger.location}: answered about another claim, or in another log's name")
-    return logged, receipt
+    return receipt
 
 
 @dataclass(frozen=True)

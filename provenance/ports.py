@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from provenance.recipe import Prompt, Recipe
 
-__all__ = ["About", "BlobSource", "Ledger", "LoggedEntry", "Material", "Progress", "Regenerator", "Vouched"]
+__all__ = [
+    "About",
+    "BatchLedger",
+    "BlobSource",
+    "Ledger",
+    "LoggedEntry",
+    "Material",
+    "Progress",
+    "Regenerator",
+    "Vouched",
+]
 
 About = Literal["chained", "attestation"]
 """Part of what a log has about a subject: ``attestation`` are the attestations, of which anybody can log any number,
@@ -133,6 +143,14 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@runtime_checkable
+class BatchLedger(Protocol):
+    """A ledger that takes several entries in one transaction: a local one does."""
+
+    def submit_batch(self, entries: Sequence[bytes]) -> Sequence[LoggedEntry]:
+        """As :meth:`Ledger.submit`, for each of them in their order."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ import generator.cli as commands
 import generator.create as making
 from generator.batch import Task, batch_size, create_together, next_batch
 from generator.create import begin_all, create, numbered
-from generator.journal import kept_latent
+from generator.journal import finish, kept_latents
 from provenance.claim import parse_entry
 from provenance.errors import EnvironmentFault, MemoryFault
 from provenance.recipe import Prompt
@@ -94,30 +94,32 @@ def test_a_crash_amid_a_batch_doubles_no_claim_and_samples_nothing_again(tmp_pat
     """Also where the other run samples alone, which could turn an integer over."""
     room = tinystudio.studio(tmp_path)
     jobs = numbered(tinystudio.job(tmp_path / "a.png"), 3)
-    calls, Log = [], type(room.ledger)
+    calls = []
 
-    def second(act):
+    def failing(act, time):
         def once(*arguments, **options):
             calls.append(act)
-            if len(calls) == 2 and point != "submitted":
+            if len(calls) == time and point != "submitted":
                 raise Crash
             found = act(*arguments, **options)
-            if len(calls) == 2:
+            if len(calls) == time:
                 raise Crash
             return found
 
         return once
 
-    owner, name = (Log, "submit") if point.startswith("submit") else (making, point)
+    owner, name, time = (type(room.ledger), "submit_batch", 1) if point.startswith("submit") else (making, point, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(owner, name, second(getattr(owner, name)))
+        patch.setattr(owner, name, failing(getattr(owner, name), time))
         with pytest.raises(Crash):
             list(create_together(tasks(room, jobs), room))
-    assert [each.output.exists() for each in jobs] == [True, False, False]
-    assert left(room) == [".json", ".json", ".latent", ".latent"]
+    written = time - 1
+    assert [each.output.exists() for each in jobs] == [*[True] * written, *[False] * (3 - written)]
+    assert left(room) == [*[".json"] * (3 - written), ".latents"]
     before = [parse_entry(each.entry).claim for each in room.ledger.search()]
+    assert len(before) == (0 if point == "submit" else 3)
     monkeypatch.setattr(room.runtime, "sample", lambda *_a, **_k: pytest.fail("sampled again"))
-    made = [next(create_together([task], room)) for task in tasks(room, jobs[1:], resumed=True)]
+    made = [next(create_together([task], room)) for task in tasks(room, jobs[written:], resumed=True)]
     after = [parse_entry(each.entry).claim for each in room.ledger.search()]
     assert len(after) == 3
     assert after[: len(before)] == before
@@ -129,7 +131,7 @@ def test_a_crash_amid_a_batch_doubles_no_claim_and_samples_nothing_again(tmp_pat
         assert environment(data)["batch"] == "3"
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"kind":"journal-latent","v":1}'])
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"kind":"journal-latents","v":1}'])
 def test_a_latent_that_cannot_be_read_is_sampled_again(tmp_path, monkeypatch, damage):
     room = tinystudio.studio(tmp_path)
     jobs = numbered(tinystudio.job(tmp_path / "a.png"), 2)
@@ -137,11 +139,10 @@ def test_a_latent_that_cannot_be_read_is_sampled_again(tmp_path, monkeypatch, da
         patch.setattr(making, "wrap", lambda *_a, **_k: (_ for _ in ()).throw(Crash))
         with pytest.raises(Crash):
             list(create_together(tasks(room, jobs), room))
-    for path in room.home.journal.glob("*.latent"):
-        path.write_bytes(damage)
-    found = tasks(room, jobs)
-    assert [kept_latent(room.home, task.work) for task in found] == [None, None]
-    assert len(list(create_together(found, room))) == 2
+    (path,) = room.home.journal.glob("*.latents")
+    path.write_bytes(damage)
+    assert kept_latents(room.home) == {}
+    assert len(list(create_together(tasks(room, jobs), room))) == 2
     assert left(room) == []
 
 
@@ -150,12 +151,18 @@ def test_what_is_kept_is_what_was_made(tmp_path):
     (task,) = tasks(room, [tinystudio.job(tmp_path / "a.png")])
     rng = np.random.default_rng(5)
     integers, steps = making.cells(rng.standard_normal((4, 16, 16)).astype(np.float32), room)
-    batching.keep_latent(room.home, task.work, batching.Made(integers, steps, draws=7, batch=3))
-    found = kept_latent(room.home, task.work)
-    assert (found.integers == integers).all()
-    assert (found.steps, found.draws, found.batch) == (steps, 7, 3)
-    (record,) = room.home.journal.glob("*.latent")
+    made = batching.Made(integers, steps, draws=7, batch=3)
+    batching.keep_latents(room.home, {task.work.nonce: made, bytes(32): made})
+    (record,) = room.home.journal.glob("*.latents")
     assert record.stat().st_mode & 0o777 == 0o600
+    found = kept_latents(room.home)
+    assert list(found) == [task.work.nonce], "the other work is not one that was begun"
+    (kept,) = found.values()
+    assert (kept.integers == integers).all()
+    assert (kept.steps, kept.draws, kept.batch) == (steps, 7, 3)
+    finish(room.home, task.work)
+    assert kept_latents(room.home) == {}
+    assert left(room) == []
 
 
 def test_a_batch_holds_pictures_that_differ_in_their_files_alone():

@@ -230,7 +230,7 @@ def test_latents_that_cannot_be_stored_are_no_picture(tmp_path, monkeypatch):
     def broken(*_args):
         raise ValueError("a latent value needs more than 16 bits at this step")
 
-    monkeypatch.setattr(making, "quantise", broken)
+    monkeypatch.setattr("generator.picture.quantise", broken)
     with pytest.raises(EnvironmentFault, match="16 bits"):
         create(job(tmp_path / "a.png"), room)
     assert not (tmp_path / "a.png").exists()
