@@ -1,35 +1,39 @@
-"""What ``ledger_growth`` measures with: entries, clocks, places of databases, and the memory of a process that reads.
-
-python -m benchmarks.growthkit DATABASE KEY_FILE    one line of JSON: memory of a process that reads this log at random
-"""
+"""What ``ledger_growth`` measures with: entries, clocks, places of databases, and a service that answers readers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import http.client
 import random
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ledger.log import Log, Prepared, open_log
+from benchmarks.ledger_service import serving
+from ledger.log import Prepared
 from ledger.server.proofs import Proofs
 from ledger.server.tilecache import TileCache
 from provenance.claim import LatentRef, Output
 from provenance.entry import AnyEntry, parse_any
 from provenance.hashing import Tag, tagged_hash
 from provenance.merkle import leaf_hash
+from provenance.tiles import FULL_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Clock", "Entries", "Prover", "memory_of", "places", "real"]
+    from benchmarks.ledger_service import Service
+    from ledger.log import Log
 
-READS = 12_000
+__all__ = ["ROUTES", "Clock", "Entries", "Prover", "Readers", "load_files", "places", "reading", "real"]
+
+ROUTES = ("proofs", "receipts")
+CLIENTS = 8
 
 
 class Entries:
@@ -83,8 +87,9 @@ def real(name: object) -> bytes:
 class Clock:
     """Processor time of this process and of others, wall-clock time, bytes written."""
 
-    def __init__(self, others: Callable[[], float]) -> None:
+    def __init__(self, others: Callable[[], float], *, own: bool = True) -> None:
         self._others = others
+        self._own = own
 
     def measure(self, act: Callable[[], object]) -> dict[str, float]:
         before = self._now()
@@ -97,7 +102,17 @@ class Clock:
         with contextlib.suppress(OSError):
             text = Path("/proc/self/io").read_text(encoding="ascii")
             written = int(text.split("write_bytes: ")[1].split("\n")[0])
-        return {"cpu": time.process_time() + self._others(), "wall": time.perf_counter(), "bytes": float(written)}
+        own = time.process_time() if self._own else 0.0
+        return {"cpu": own + self._others(), "wall": time.perf_counter(), "bytes": float(written)}
+
+
+def cpu_seconds(process: int) -> float:
+    """Processor time of all threads of a process, to the nanosecond (proc(5), schedstat)."""
+    spent = 0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):
+            spent += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return spent / 1e9
 
 
 class Prover:
@@ -112,39 +127,89 @@ class Prover:
 
     def prove(self, indices: Sequence[int]) -> None:
         async def all_of_them() -> None:
-            head = self._log.head()
+            head = self._log.published()
             for index in indices:
                 await self._proofs.path(index, head)
 
         asyncio.run(all_of_them())
 
 
-def memory_of(database: str, key_file: Path) -> dict[str, float]:
-    """MiB of a process of its own after it has read this log at random until its caches are full."""
-    command = [sys.executable, "-m", "benchmarks.growthkit", database, str(key_file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+class Readers:
+    """A running service with one log, and clients that ask it at random. One connection measures, eight warm it up."""
+
+    def __init__(self, service: Service, size: int) -> None:
+        self.process = service.process.pid
+        self._address = service.url.removeprefix("http://")
+        self._size = size
+        self._chance = random.Random(1)
+        self._connection = http.client.HTTPConnection(self._address, timeout=60)
+
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self.process)
+
+    def ask(self, route: str, count: int) -> None:
+        for _ in range(count):
+            self._get(self._connection, route, self._chance.randrange(self._size))
+
+    def warm_up(self, reads: int) -> None:
+        """A proof out of each tile, and as many proofs and receipts at random, from eight connections."""
+
+        def client(number: int) -> None:
+            connection = http.client.HTTPConnection(self._address, timeout=60)
+            for index in range(number * FULL_WIDTH, self._size, CLIENTS * FULL_WIDTH):
+                self._get(connection, "proofs", index)
+            for _ in range(reads // CLIENTS):
+                for route in ROUTES:
+                    self._get(connection, route, self._chance.randrange(self._size))
+            connection.close()
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def memory(self) -> dict[str, float]:
+        """MiB of the service: all resident pages, and those of them that are no file's."""
+        lines = Path(f"/proc/{self.process}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
+        found = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        return {"resident": round(found["Rss"] / 1024, 1), "anonymous": round(found["Anonymous"] / 1024, 1)}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _get(self, connection: http.client.HTTPConnection, route: str, index: int) -> None:
+        connection.request("GET", f"/v1/{route}/{index}")
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != http.client.OK:
+            raise SystemExit(f"{route}: status {answer.status}: {body[:200]!r}")
 
 
-def _read_at_random(log: Log) -> None:
-    chance, size = random.Random(1), log.head().size
-    prover = Prover(log)
-    prover.prove([chance.randrange(size) for _ in range(READS)])
-    for _ in range(READS):
-        log.receipt(chance.randrange(size))
+@contextlib.contextmanager
+def reading(folder: Path, database: str, size: int) -> Iterator[Readers]:
+    """A service on the log in this folder (``log.key``, ``tiles``), which has published ``size`` entries."""
+    with serving(folder, database) as service:
+        readers = Readers(service, size)
+        yield readers
+        readers.close()
 
 
-def _memory() -> dict[str, float]:
-    lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
-    found = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    return {"resident": round(found["Rss"] / 1024, 1), "anonymous": round(found["Anonymous"] / 1024, 1)}
+def load_files(folder: Path) -> None:
+    """Have the system hold all files of a log in memory, as where a log has run for a while.
+
+    Another process reads them: one that closes a file of SQLite loses its own locks on it (fcntl(2)).
+    """
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    code = "import sys\nfor path in sys.stdin.read().split('\\0'):\n    open(path, 'rb').read()"
+    subprocess.run([sys.executable, "-c", code], input="\0".join(map(str, files)), text=True, check=True)
 
 
 @contextlib.contextmanager
 def places(kind: str, folder: Path) -> Iterator[tuple[Callable[[str], str], Callable[[], float]]]:
     """Where databases of this kind are by name, and a clock for the processor time of their server."""
     if kind == "sqlite":
-        yield lambda name: str(folder / f"{name}.db"), lambda: 0.0
+        yield lambda name: f"sqlite:///{folder / name / 'log.db'}", lambda: 0.0
         return
     import psutil
 
@@ -158,9 +223,8 @@ def places(kind: str, folder: Path) -> Iterator[tuple[Callable[[str], str], Call
 
     def spent() -> float:
         for process in (root, *root.children()):
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                gone[process.pid] = times.user + times.system
+            with contextlib.suppress(OSError):
+                gone[process.pid] = cpu_seconds(process.pid)
         return sum(gone.values())
 
     def place(name: str) -> str:
@@ -172,15 +236,3 @@ def places(kind: str, folder: Path) -> Iterator[tuple[Callable[[str], str], Call
         yield place, spent
     finally:
         server.stop()
-
-
-def main() -> None:
-    database, key_file = sys.argv[1:]
-    log = open_log(database, key_file=Path(key_file))
-    _read_at_random(log)
-    print(json.dumps(_memory()))
-    log.close()
-
-
-if __name__ == "__main__":
-    main()

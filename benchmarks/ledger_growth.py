@@ -6,11 +6,13 @@ of this process (and of the PostgreSQL server, where there is one); wall-clock t
 fill the log are as long as real ones, with ids of their own, but their signatures are not made and not checked; so are
 those of "bare submit in batches" and "submit one by one". What a service does for each claim is "submit, proofs
 checked": real entries, parsed, their proofs checked, logged in batches. What is read is chosen at random among all
-entries, once the caches are as full as those of a service that has run for a while. "inclusion proof" is what
-``/v1/proofs`` does, "receipt" the whole receipt, "consistency proof" one from a random size to the newest.
+published entries, once the caches are as full as those of a service that has run for a while, and the files of both
+logs are in the system's memory. "receipt" is the whole receipt, "inclusion proof" the bare path as ``/v1/proofs`` makes
+it out of the tiles of a folder, "consistency proof" one from a random size to the newest.
 
-Memory is that of a process of its own, after 12,000 proofs and as many receipts: all resident pages, and those of them
-that are no file's.
+"proof over HTTP" and "receipt over HTTP" are what clients ask for: two running services, one on each log, with the
+processor time of the service that answers. Memory is that of these services at the end, after as many proofs and
+receipts as the log has entries, 12,000 at most: all resident pages, and those of them that are no file's.
 
 Run from the root of the repository. With ``--folder`` the grown log is kept and need not be grown again; sizes that the
 result has are not measured again::
@@ -32,17 +34,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import RESULTS, options, write
-from benchmarks.growthkit import READS, Clock, Entries, Prover, memory_of, places, real
+from benchmarks.growthkit import ROUTES, Clock, Entries, Prover, Readers, load_files, places, reading, real
 from ledger.log import Log, open_log, prepare
+from provenance.tiles import FULL_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000)
-FILL, BATCH, BATCHES, SINGLES, READ, ROUNDS = 1_024, 128, 2, 8, 200, 15
+FILL, BATCH, BATCHES, SINGLES, READ, ROUNDS, READS = 1_024, 128, 2, 8, 200, 15, 12_000
 LIMIT = 1.2
 SMALL = SIZES[0]
-TARGETS = ("submit, proofs checked", "receipt", "inclusion proof", "consistency proof")
+OVER_HTTP = {route: f"{route.removesuffix('s')} over HTTP" for route in ROUTES}
+TARGETS = ("submit, proofs checked", *OVER_HTTP.values(), "receipt", "inclusion proof", "consistency proof")
 """What shall not grow by more than LIMIT; the other acts explain it."""
 
 Act = tuple["Callable[[], object]", int]
@@ -60,13 +64,16 @@ class Measured:
         self._chance = random.Random(1)
 
     def warm_up(self) -> None:
-        self._prover.prove(self._random(READS))
-        for index in self._random(READS):
+        size = self.log.published().size
+        reads = min(READS, size)
+        self._prover.prove([*range(0, size, FULL_WIDTH), *self._random(reads)])
+        for index in self._random(reads):
             self.log.receipt(index)
 
     def acts(self, turn: object) -> dict[str, Act]:
-        """What is measured in one round, by name, and how often it is done."""
+        """What is measured in one round, by name, and how often it is done; what was logged before is published."""
         log = self.log
+        log.publish()
         batches = [self._entries.take(BATCH) for _ in range(BATCHES)]
         singles = [self._entries.take(1) for _ in range(SINGLES)]
         whole = [real((self.name, log.head().size, turn, i)) for i in range(BATCH)]
@@ -85,12 +92,12 @@ class Measured:
         }
 
     def _consistency(self, sizes: list[int]) -> None:
-        newest = self.log.head().size
+        newest = self.log.published().size
         for size in sizes:
             self.log.consistency(size + 1, newest)
 
     def _random(self, count: int) -> list[int]:
-        size = self.log.head().size
+        size = self.log.published().size
         return [self._chance.randrange(size) for _ in range(count)]
 
 
@@ -105,6 +112,23 @@ def rounds_at(big: Measured, small: Measured, clock: Clock) -> dict[str, Any]:
             for act, (work, count) in measured.acts(turn).items():
                 figures = {kind: value / count for kind, value in clock.measure(work).items()}
                 spent.setdefault(act, {}).setdefault(measured.name, []).append(figures)
+    return _figures(spent)
+
+
+def rounds_over_http(big: Readers, small: Readers, others: Callable[[], float]) -> dict[str, Any]:
+    """The same for what the services answer."""
+    spent: dict[str, Spent] = {}
+    for turn in range(ROUNDS):
+        for name, readers in (("big", big), ("small", small))[:: 1 if turn % 2 else -1]:
+            clock = Clock(lambda readers=readers: readers.cpu_seconds() + others(), own=False)
+            for route, act in OVER_HTTP.items():
+                figures = clock.measure(lambda route=route, readers=readers: readers.ask(route, READ))
+                figures = {kind: value / READ for kind, value in figures.items()}
+                spent.setdefault(act, {}).setdefault(name, []).append(figures)
+    return _figures(spent)
+
+
+def _figures(spent: dict[str, Spent]) -> dict[str, Any]:
     return {
         act: {name: _medians(values) for name, values in found.items()}
         | {"ratio": _ratio(found, "cpu"), "wall_ratio": _ratio(found, "wall")}
@@ -131,40 +155,60 @@ def grow(kind: str, folder: Path, report: Path | None, sizes: tuple[int, ...], *
     if report is not None and report.exists() and not anew:
         done = json.loads(report.read_text(encoding="utf-8"))["sizes"]
     with places(kind, folder) as (place, spent):
-        key_file = folder / "big.key"
-        log = open_log(place("big"), key_file=key_file, create=True)
+        log = begin(folder, place, "big")
         entries = Entries(log.head().size)
         for target in sizes:
             if any(row["entries"] == target for row in done):
                 continue
             started = time.monotonic()
             begun = log.head().size
+            if begun > 1.05 * target:
+                raise SystemExit(
+                    f"the log in {folder} has {begun} entries already; name larger --sizes, or another folder"
+                )
             while log.head().size < target:
                 log.submit_batch(entries.take(min(FILL, target - log.head().size)))
             filled = time.monotonic() - started
+            log.publish()
             row = {"entries": target, "stored": log.head().size, "filled_from": begun, "fill_s": round(filled, 1)}
-            row |= measure(folder, place, log, entries, Clock(spent), str(target))
+            row |= measure(folder, place, log, entries, spent, f"small_{target}_{time.time_ns()}")
             row["seconds"] = round(time.monotonic() - started, 1)
-            done.append(row)
+            done = sorted([*done, row], key=lambda other: other["entries"])
             print(_line(row), flush=True)
             save(kind, report, done)
         log.close()
 
 
+def begin(folder: Path, place: Callable[[str], str], name: str) -> Log:
+    """The log of this name, as a service has it: with its tiles in a folder."""
+    own = folder / name
+    own.mkdir(exist_ok=True)
+    return open_log(place(name), key_file=own / "log.key", tiles=str(own / "tiles"), create=True)
+
+
 def measure(
-    folder: Path, place: Callable[[str], str], log: Log, entries: Entries, clock: Clock, name: str
+    folder: Path, place: Callable[[str], str], log: Log, entries: Entries, spent: Callable[[], float], name: str
 ) -> dict[str, Any]:
-    """The figures of the log beside a fresh small one."""
-    name = f"small_{name}_{time.time_ns()}"
-    small_key = folder / f"{name}.key"
-    small = open_log(place(name), key_file=small_key, create=True)
+    """The figures of the log beside a fresh small one, which is removed."""
+    small = begin(folder, place, name)
     small.submit_batch(entries.take(SMALL))
-    figures = rounds_at(Measured("big", log, entries), Measured("small", small, entries), clock)
-    end = small.head().size
+    small.publish()
+    for own in (folder / name, folder / "big"):
+        load_files(own)
+    figures = rounds_at(Measured("big", log, entries), Measured("small", small, entries), Clock(spent))
+    sizes = [each.publish().size for each in (log, small)]
     small.close()
-    big_memory, small_memory = memory_of(place("big"), folder / "big.key"), memory_of(place(name), small_key)
+    with (
+        reading(folder / "big", place("big"), sizes[0]) as of_big,
+        reading(folder / name, place(name), sizes[1]) as of_small,
+    ):
+        for readers, size in ((of_big, sizes[0]), (of_small, sizes[1])):
+            readers.warm_up(min(READS, size))
+        figures |= rounds_over_http(of_big, of_small, spent)
+        big_memory, small_memory = of_big.memory(), of_small.memory()
+    shutil.rmtree(folder / name)
     return {
-        "small_entries": [SMALL, end],
+        "small_entries": [SMALL, sizes[1]],
         "memory_mib": {"big": big_memory, "small": small_memory},
         "ratio_of_memory_to_small": {kind: round(big_memory[kind] / small_memory[kind], 3) for kind in big_memory},
         "ratio_of_cpu_to_small": {act: found.pop("ratio") for act, found in figures.items()},
@@ -225,7 +269,7 @@ def main() -> None:
     parser = options("ledger-growth", __doc__)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--folder", type=Path, help="where the log is kept, to go on later; by default a temporary one")
-    parser.add_argument("--largest", type=int, default=SIZES[-1])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="entries, from small to large")
     parser.add_argument("--anew", action="store_true", help="measure sizes again that the result has")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw the results that are there, and measure nothing"
@@ -236,9 +280,8 @@ def main() -> None:
         return
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="seedproof-growth-"))
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = tuple(size for size in SIZES if size <= chosen.largest)
     try:
-        grow(chosen.database, folder, chosen.json, sizes, anew=chosen.anew)
+        grow(chosen.database, folder, chosen.json, tuple(sorted(chosen.sizes)), anew=chosen.anew)
     finally:
         if chosen.folder is None:
             shutil.rmtree(folder, ignore_errors=True)

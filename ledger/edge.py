@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from ledger.fulltile import INNER_HEIGHT
 from ledger.models import Leaf, TileRow
 from provenance.errors import EncodingError, LedgerFault
 from provenance.merkle import HASH_SIZE, node_hash, tree_root
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
     Subtrees = list[list[bytes]]
 
-__all__ = ["INNER_HEIGHT", "TILE_COLUMNS", "Edge", "FullTile", "read_edge"]
-
-INNER_HEIGHT = 4
-"""Levels from a tile's hashes to the 16 that are stored beside them."""
+__all__ = ["TILE_COLUMNS", "Edge", "FullTile", "read_edge"]
 
 TILE_COLUMNS = ("level", "position", "root", "middle", "hashes")
 """Columns of ``tiles``."""

@@ -81,6 +81,10 @@ class ObjectStore:
         found = self._get(path, MAX_BUNDLE_BYTES)
         return None if found is None else found[0]
 
+    def peek(self, _path: str, _start: int, _length: int) -> bytes | None:
+        """See :class:`~ledger.tilestore.TileStore`: a network is always waited for."""
+        return None
+
     def remove_partial(self, tile: Tile) -> None:
         """See :class:`~ledger.tilestore.TileStore`."""
         import obstore

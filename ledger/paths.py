@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 from provenance import merkle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provenance.merkle import Nodes
+
+    Siblings = Callable[[int, int], list[bytes]]
 
 __all__ = ["Tails", "inclusion_path"]
 
@@ -40,8 +44,14 @@ class Tails:
         return found
 
 
-def inclusion_path(nodes: Nodes, index: int, size: int, tails: Tails) -> list[bytes]:
+def inclusion_path(
+    nodes: Nodes, index: int, size: int, tails: Tails, *, siblings: Siblings | None = None, above: int = 0
+) -> list[bytes]:
     """What :func:`provenance.merkle.inclusion_path` gives; ``tails`` are those of this one log.
+
+    ``siblings`` gives the hashes beside the way from a leaf to the complete subtree of a height, for those who have
+    them at hand; by default ``nodes`` is asked for each. With ``above`` it is only what lies above the complete subtree
+    of that height which has the leaf.
 
     Raises:
         ForgedError: ``index`` is no leaf of a tree of ``size`` leaves.
@@ -54,7 +64,10 @@ def inclusion_path(nodes: Nodes, index: int, size: int, tails: Tails) -> list[by
         left.append(nodes(level, low >> level))
         low += 1 << level
         level = (size - low).bit_length() - 1
-    path = [nodes(height, (index >> height) ^ 1) for height in range(level)]
+    if siblings is None:
+        path = [nodes(height, (index >> height) ^ 1) for height in range(above, level)]
+    else:
+        path = siblings(index, level)[above:]
     end = low + (1 << level)
     if end < size:
         path.append(tails.hash(nodes, end, size))

@@ -198,6 +198,10 @@ class Reader(Beside):
                 return format_bundle(parse_bundle(full, tile.full.width)[: tile.width])
             return format_tile(parse_tile(full, tile.full.width)[: tile.width])
 
+    def peek(self, path: str, start: int, length: int) -> bytes | None:
+        """That part of a tile, if its store has it without waiting; None says nothing."""
+        return None if self._store is None else self._store.peek(path, start, length)
+
     def checkpoint(self) -> bytes:
         """The newest checkpoint that everybody can see, as bytes."""
         return self.published().note

@@ -20,6 +20,7 @@ from ledger.lookup import entry_at
 from ledger.models import prefix
 from ledger.sequencer import TreeHead, check_stored_leaf
 from ledger.timestamping import MAX_STORED_TOKEN
+from ledger.tree import GROUP_COLUMNS
 from provenance.checkpoint import open_checkpoint
 from provenance.entry import parse_any
 from provenance.errors import ForgedError, InvalidError, LedgerFault
@@ -49,9 +50,7 @@ _BASE = """
     FROM leaves l LEFT JOIN published p ON p.id = 1 {} WHERE l.leaf_index = :leaf
 """
 _FACTS = text(_BASE.format("", ""))
-_FACTS_AND_TILE = text(
-    _BASE.format(", t.root, t.middle, t.hashes", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile")
-)
+_FACTS_AND_GROUP = text(_BASE.format(f", {GROUP_COLUMNS}", "LEFT JOIN tiles t ON t.level = 0 AND t.position = :tile"))
 
 
 class NotPublishedFault(LedgerFault):
@@ -161,14 +160,16 @@ def _is_over(token: bytes, note: bytes) -> bool:
 
 
 def _facts(connection: Connection, tree: StoredTree, index: int) -> Sequence[Any]:
-    """What the statement of the module gives; the leaf's tile, where it is needed, comes with it."""
-    lacking = tree.lacks(index)
-    statement = _FACTS if lacking is None else _FACTS_AND_TILE
-    row = connection.execute(statement, {"leaf": index} | ({} if lacking is None else {"tile": lacking})).one_or_none()
+    """What the statement of the module gives; what the path needs of the leaf's tile comes with it."""
+    place = tree.group_place(index)
+    statement, given = _FACTS, {"leaf": index}
+    if place is not None:
+        statement, given = _FACTS_AND_GROUP, {"leaf": index, "tile": place[0], "start": place[1]}
+    row = connection.execute(statement, given).one_or_none()
     if row is None:
         raise LedgerFault(f"ledger: entry {index} is missing; the database is damaged")
-    if lacking is not None:
-        tree.keep(0, lacking, (row[-3], row[-2], row[-1]))
+    if place is not None:
+        tree.keep(*place, row[-3:])
     return row[:8]
 
 

@@ -6,9 +6,11 @@ the same state; WAL with synchronous=FULL makes a commit durable before it retur
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -20,9 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["begin_file", "engine"]
 
 _BUSY_SECONDS = 30
-_CACHE_KIB = 16_384
+_CACHE_KIB = 4_096
 _CHECKPOINT_PAGES = 4_000
-_MAGIC = b"SQLite format 3\x00"
 _APPLICATION_ID = 0x53454544  # "SEED"; in the file header at offset 68 (sqlite.org/fileformat2.html, section 1.3)
 
 
@@ -59,11 +60,23 @@ def begin_file(path: Path) -> None:
 
 
 def _check_header(path: Path) -> None:
+    """Refuse a file that is not ours, by what SQLite itself reads of it, without a lock.
+
+    This process may have the file open already: one that opens it by itself and closes it loses the locks that SQLite
+    has there (fcntl(2); sqlite.org/howtocorrupt.html, section 2.2), and another process takes the log for closed.
+    """
     if not path.is_file():
         raise LedgerFault(f"{path} is not a file; a ledger is a SQLite file")
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header[:16] != _MAGIC or int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(path.absolute()))}?immutable=1", uri=True)
+        ) as connection:
+            found = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.OperationalError as error:
+        raise LedgerFault(f"{path} cannot be read: {error}; check its rights") from error
+    except sqlite3.DatabaseError:
+        found = None
+    if found != (_APPLICATION_ID,):
         raise LedgerFault(f"{path} is not a ledger of seedproof; nothing was changed in it")
 
 

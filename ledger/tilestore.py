@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DiskStore", "TileStore", "open_store"]
 
 _STALE_SECONDS = 3_600
+_AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)
 
 
 class TileStore(Protocol):
@@ -42,6 +43,9 @@ class TileStore(Protocol):
 
     def get(self, path: str) -> bytes | None:
         """A tile's content."""
+
+    def peek(self, path: str, start: int, length: int) -> bytes | None:
+        """That part of a tile, if it can be had without waiting; None says nothing. Never raises."""
 
     def remove_partial(self, tile: Tile) -> None:
         """Forget the partial tiles at the place of a full one that is published."""
@@ -102,6 +106,20 @@ class DiskStore:
     def get(self, path: str) -> bytes | None:
         """See :class:`TileStore`."""
         return _read(self._root / path, MAX_BUNDLE_BYTES)
+
+    def peek(self, path: str, start: int, length: int) -> bytes | None:
+        """See :class:`TileStore`: what the system holds in memory of the file, where it tells that apart (Linux)."""
+        if _AT_ONCE is None:
+            return None
+        found = bytearray(length)
+        with contextlib.suppress(OSError):
+            handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                if os.preadv(handle, [found], start, _AT_ONCE) == length:
+                    return bytes(found)
+            finally:
+                os.close(handle)
+        return None
 
     def remove_partial(self, tile: Tile) -> None:
         """See :class:`TileStore`."""

@@ -1,129 +1,39 @@
 """The stored tree: full tiles in the database, the partial ones at its right edge in memory, as merkle.py reads them.
 
 A proof needs one tile a level. Full tiles never change, so those that were read last stay in a cache of bounded size,
-which threads share. Of a tile only what a proof asks for is hashed, and compared with what stands beside it.
+which threads share: of those of leaves what :mod:`ledger.fulltile` keeps in short, so that every path reads one group.
+Of a tile only what a proof asks for is hashed, and compared with what stands beside it.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from ledger.edge import INNER_HEIGHT
-from ledger.paths import Tails, inclusion_path
+from ledger.fulltile import GROUP_BYTES, INNER_HEIGHT, TileTop, WholeTile
+from ledger.paths import inclusion_path
+from ledger.treetiles import EdgeTile, LeafTile, TileCache, tile_damage
 from provenance import merkle
-from provenance.errors import LedgerFault
-from provenance.tiles import FULL_WIDTH, MAX_TILE_BYTES, TILE_HEIGHT, Tile, subtrees
+from provenance.errors import EncodingError, LedgerFault
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from ledger.edge import Edge
+    from ledger.treetiles import TreeTile
 
-__all__ = ["StoredTile", "StoredTree", "TileCache"]
+__all__ = ["GROUP_COLUMNS", "StoredTree", "TileCache"]
 
-_GROUP = 1 << INNER_HEIGHT
+GROUP_COLUMNS = f"t.root, t.middle, substr(t.hashes, :start, {GROUP_BYTES})"
+"""What :meth:`StoredTree.keep` takes of a tile of leaves, for a statement that has it as ``t``."""
+
 _HELD = 32
-_SIZE = merkle.HASH_SIZE
-_READ = text("SELECT root, middle, hashes FROM tiles WHERE level = :level AND position = :position")
-
-
-class _Nodes(Protocol):
-    """A tile as its proofs need it."""
-
-    def node(self, height: int, offset: int) -> bytes:
-        """The subtree of this height over the tile's hashes, the ``offset``-th from the left."""
-
-    def hashes(self) -> list[bytes]:
-        """All of its hashes."""
-
-
-class StoredTile:
-    """A full tile out of its row.
-
-    Raises:
-        LedgerFault: the row is not that of a tile, or what stands in it does not hang together.
-    """
-
-    def __init__(self, level: int, index: int, root: object, middle: object, hashes: object) -> None:
-        self._where = f"tile {index} at level {level}"
-        if (
-            not isinstance(middle, bytes)
-            or not isinstance(hashes, bytes)
-            or len(middle) != FULL_WIDTH // _GROUP * _SIZE
-        ):
-            raise self._damaged()
-        self._hashes = hashes
-        self._upper = subtrees(_split(middle))
-        if len(hashes) != MAX_TILE_BYTES or self._upper[-1][0] != root:
-            raise self._damaged()
-        self._kept = FULL_WIDTH if level else 1  # above the leaves there are few tiles, and every proof needs one
-        self._groups: dict[int, list[list[bytes]]] = {}
-
-    def node(self, height: int, offset: int) -> bytes:
-        """See :class:`_Nodes`."""
-        if height >= INNER_HEIGHT:
-            return self._upper[height - INNER_HEIGHT][offset]
-        group, place = divmod(offset << height, _GROUP)
-        return self._group(group)[height][place >> height]
-
-    def hashes(self) -> list[bytes]:
-        """See :class:`_Nodes`."""
-        return [value for group in range(FULL_WIDTH // _GROUP) for value in self._group(group)[0]]
-
-    def _group(self, number: int) -> list[list[bytes]]:
-        found = self._groups.get(number)
-        if found is None:
-            start = number * _GROUP * _SIZE
-            found = subtrees(_split(self._hashes[start : start + _GROUP * _SIZE]))
-            if found[-1][0] != self._upper[0][number]:
-                raise self._damaged()
-            self._groups = {**self._groups, number: found} if len(self._groups) < self._kept else {number: found}
-        return found
-
-    def _damaged(self) -> LedgerFault:
-        return LedgerFault(f"ledger: {self._where} was tampered with, or is damaged")
-
-
-class _EdgeTile:
-    """The partial tile at the right edge of a level."""
-
-    def __init__(self, rows: list[list[bytes]]) -> None:
-        self._rows = rows
-
-    def node(self, height: int, offset: int) -> bytes:
-        return self._rows[height][offset]
-
-    def hashes(self) -> list[bytes]:
-        return self._rows[0]
-
-
-class TileCache:
-    """Full tiles of one log, and the ``tails`` of its trees; the tile that was not used for longest goes first."""
-
-    def __init__(self, limit: int = 4_096) -> None:
-        self.tails = Tails()
-        self._limit = limit
-        self._tiles: OrderedDict[tuple[int, int], StoredTile] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, level: int, index: int) -> StoredTile | None:
-        """A tile, if it is here."""
-        with self._lock:
-            found = self._tiles.get((level, index))
-            if found is not None:
-                self._tiles.move_to_end((level, index))
-            return found
-
-    def put(self, level: int, index: int, tile: StoredTile) -> None:
-        """Keep it; 12 KB. All of them are the proofs of a million entries."""
-        with self._lock:
-            self._tiles[level, index] = tile
-            if len(self._tiles) > self._limit:
-                self._tiles.popitem(last=False)
+_READ = text("SELECT root, hashes FROM tiles WHERE level = :level AND position = :position")
+_READ_GROUP = text(f"SELECT {GROUP_COLUMNS} FROM tiles t WHERE t.level = 0 AND t.position = :tile")  # noqa: S608 - ours
 
 
 class StoredTree:
@@ -133,7 +43,7 @@ class StoredTree:
         self._connection = connection
         self._edge = edge
         self._cache = cache
-        self._held: dict[tuple[int, int], _Nodes] = {}
+        self._held: dict[tuple[int, int], TreeTile] = {}
 
     def node(self, level: int, position: int) -> bytes:
         """The hash of one complete subtree.
@@ -153,7 +63,11 @@ class StoredTree:
 
     def hashes(self, tile: Tile) -> list[bytes]:
         """The hashes of a tile of the tree, of which a partial one has the first."""
-        found = self._tile(tile.level or 0, tile.index).hashes()[: tile.width]
+        level = tile.level or 0
+        if self._edge.covers(tile):
+            found = self._edge.subtrees(level)[0][: tile.width]
+        else:
+            found = self._whole(level, tile.index).hashes()[: tile.width]
         if len(found) != tile.width:
             raise LedgerFault(f"ledger: the tree has no {tile.path}; the database is damaged")
         return found
@@ -164,41 +78,99 @@ class StoredTree:
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """Path of the leaf ``index`` in the tree of the first ``size`` leaves."""
-        return inclusion_path(self.node, index, size, self._cache.tails)
+        return inclusion_path(self.node, index, size, self._cache.tails, siblings=self._siblings)
 
     def consistency_path(self, old: int, size: int) -> list[bytes]:
         """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""
         return merkle.consistency_path(self.node, old, size)
 
-    def lacks(self, leaf: int) -> int | None:
-        """The tile of level 0 with this leaf, if it is neither here nor at the edge: to be read in one go."""
-        index = leaf // FULL_WIDTH
-        return None if self._edge.covers(Tile(0, index)) or self._cache.get(0, index) is not None else index
+    def group_place(self, leaf: int) -> tuple[int, int] | None:
+        """The tile of the group that a leaf's path takes, and where GROUP_COLUMNS start in it; None at the edge."""
+        index, offset = divmod(leaf, FULL_WIDTH)
+        if self._edge.covers(Tile(0, index)):
+            return None
+        return index, (offset >> INNER_HEIGHT) * GROUP_BYTES + 1
 
-    def keep(self, level: int, index: int, row: tuple[object, object, object]) -> StoredTile:
-        """Take a tile's row (root, middle, hashes) that was read."""
-        tile = StoredTile(level, index, *row)
-        self._cache.put(level, index, tile)
-        return tile
+    def keep(self, index: int, start: int, row: Sequence[object]) -> None:
+        """Take GROUP_COLUMNS of a tile of leaves, which were read beside something else.
 
-    def _tile(self, level: int, index: int) -> _Nodes:
-        if self._edge.covers(Tile(level, index)):
-            return _EdgeTile(self._edge.subtrees(level))
-        return self._cache.get(level, index) or self._read(level, index)
+        Raises:
+            LedgerFault: there is no such tile, or what stands in it does not hang together.
+        """
+        self._held[0, index] = self._leaf_tile(index, start, row)
 
-    def _hold(self, level: int, index: int) -> _Nodes:
+    def _siblings(self, index: int, height: int) -> list[bytes]:
+        """The hashes beside the way from a leaf to the complete subtree of this height."""
+        path: list[bytes] = []
+        for level in range(-(-height // TILE_HEIGHT)):
+            index, offset = divmod(index, FULL_WIDTH)
+            tile = self._held.get((level, index)) or self._hold(level, index)
+            try:
+                path += tile.siblings(offset, min(height - TILE_HEIGHT * level, TILE_HEIGHT))
+            except IndexError:
+                raise LedgerFault(
+                    f"ledger: tile {index} at level {level} is too narrow; the database is damaged"
+                ) from None
+        return path
+
+    def _hold(self, level: int, index: int) -> TreeTile:
         """A tile, which is at hand from now on: a proof asks each of its few tiles up to eight times."""
         if len(self._held) == _HELD:
             self._held.clear()
         found = self._held[level, index] = self._tile(level, index)
         return found
 
-    def _read(self, level: int, index: int) -> StoredTile:
+    def _tile(self, level: int, index: int) -> TreeTile:
+        if self._edge.covers(Tile(level, index)):
+            return EdgeTile(self._edge.subtrees(level))
+        if level:
+            return self._whole(level, index)
+        top = self._cache.top(index)
+        return self._leaf_tile(index, 1, self._group_row(index, 1)) if top is None else self._with_groups(index, top)
+
+    def _leaf_tile(self, index: int, start: int, row: Sequence[object]) -> LeafTile:
+        root, middle, group = row
+        with tile_damage(0, index):
+            top = self._cache.top(index)
+            if top is None:
+                top = TileTop(middle)
+                if top.root != root:
+                    raise EncodingError("its root is another")
+                self._cache.keep_top(index, top)
+            tile = self._with_groups(index, top)
+            tile.take(start // GROUP_BYTES, group)
+        return tile
+
+    def _with_groups(self, index: int, top: TileTop) -> LeafTile:
+        def read(number: int) -> object:
+            return self._group_row(index, number * GROUP_BYTES + 1)[2]
+
+        return LeafTile(index, top, read)
+
+    def _group_row(self, index: int, start: int) -> Sequence[object]:
+        row = self._connection.execute(_READ_GROUP, {"tile": index, "start": start}).one_or_none()
+        if row is None:
+            raise LedgerFault(f"ledger: the tree has no tile {index} at level 0; the database is damaged")
+        return row
+
+    def _whole(self, level: int, index: int) -> WholeTile:
+        """A full tile with all of its hashes; those of leaves are not kept so."""
+        found = self._cache.whole(level, index) if level else None
+        if found is not None:
+            return found
         row = self._connection.execute(_READ, {"level": level, "position": index}).one_or_none()
         if row is None:
             raise LedgerFault(f"ledger: the tree has no tile {index} at level {level}; the database is damaged")
-        return self.keep(level, index, (row[0], row[1], row[2]))
+        with tile_damage(level, index):
+            tile = WholeTile(parse_tile(_bytes(row[1]), FULL_WIDTH))
+            if tile.root != row[0]:
+                raise EncodingError("its root is another")
+        if level:
+            self._cache.keep_whole(level, index, tile)
+        return tile
 
 
-def _split(data: bytes) -> list[bytes]:
-    return [data[i : i + _SIZE] for i in range(0, len(data), _SIZE)]
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise EncodingError("no bytes where hashes should be")
+    return value

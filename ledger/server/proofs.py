@@ -1,58 +1,40 @@
-"""Inclusion proofs out of the published tiles, in memory: neither database nor thread stands in the way of most.
+"""Inclusion proofs out of the published tiles: neither database nor thread stands in the way of most.
 
-What everybody can see is asked for at most every FRESH_SECONDS; the tiles of a proof stay in a cache of bounded size.
-A proof that does not lead to the checkpoint's root is not handed out.
+What everybody can see is asked for at most every FRESH_SECONDS. A full tile hangs together, and in the one above it,
+which is checked as it is used; what is at the edge of a published tree is checked against its root once. So a proof
+that does not lead to the checkpoint's root is not handed out, and takes hashing within one group of 16 leaves only.
+
+Caches are bounded: MAX_TOPS tiles of leaves at 1.2 KB, MAX_WHOLE others at 17 KB.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ledger.paths import Tails, inclusion_path
-from provenance.errors import LedgerFault
-from provenance.merkle import HASH_SIZE, check_inclusion
+from ledger.database import stored_data
+from ledger.fulltile import GROUP_BYTES, INNER_HEIGHT, TileTop, WholeTile, group_of
+from ledger.lru import Lru
+from ledger.server.edgetiles import MissingTile, ShownTree
+from provenance.errors import ForgedError, LedgerFault
 from provenance.notation import format_base64
-from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, subtrees, tile_width
+from provenance.tiles import FULL_WIDTH, Tile, parse_tile, tile_path
 
 if TYPE_CHECKING:
     from ledger.log import Log, TreeHead
     from ledger.server.threads import Threads
     from ledger.server.tilecache import TileCache
 
-__all__ = ["FRESH_SECONDS", "Proofs", "format_proof"]
+__all__ = ["FRESH_SECONDS", "MAX_TOPS", "MAX_WHOLE", "Proofs", "format_proof"]
 
 FRESH_SECONDS = 0.1
 """How old the checkpoint may be that is shown; a log publishes a few times a second."""
 
-_TILES = 4_096
-"""Tiles that are kept, 11 KB each: those of the proofs of a million entries."""
+MAX_TOPS = 16_384
+"""Tiles of leaves that are kept, in short: those of the proofs of four million entries, in 20 MB."""
 
-_INNER = 4
-
-
-class _MissingTile(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, tile: Tile) -> None:
-        super().__init__(tile.path)
-        self.tile = tile
-
-
-class _Nodes:
-    """Complete subtrees of a tile: of a height of 4 and more as they are, the others out of its ``data`` when asked."""
-
-    def __init__(self, data: bytes, tile: Tile) -> None:
-        rows = subtrees(parse_tile(data, tile.width))
-        self._data = data
-        self._lowest = 1 if tile.level else _INNER  # above the leaves there are few tiles, and every proof needs one
-        self._rows = rows[self._lowest :]
-
-    def node(self, height: int, offset: int) -> bytes:
-        """The subtree of this height over the tile's hashes, the ``offset``-th from the left."""
-        if height >= self._lowest:
-            return self._rows[height - self._lowest][offset]
-        part = self._data[(offset << height) * HASH_SIZE : (offset + 1 << height) * HASH_SIZE]
-        return subtrees(parse_tile(part, 1 << height))[-1][0]
+MAX_WHOLE = 256
+"""Tiles of other levels that are kept, in 4.3 MB."""
 
 
 class Proofs:
@@ -65,8 +47,9 @@ class Proofs:
         self._shown: TreeHead | None = None
         self._until = 0.0
         self._asking: asyncio.Task[TreeHead] | None = None
-        self._nodes: OrderedDict[Tile, _Nodes] = OrderedDict()
-        self._tails = Tails()
+        self._tree: ShownTree | None = None
+        self._tops: Lru[int, TileTop] = Lru(MAX_TOPS)
+        self._whole: Lru[tuple[int, int], WholeTile] = Lru(MAX_WHOLE)
 
     async def shown(self) -> TreeHead:
         """The newest published tree, at most FRESH_SECONDS old; many who ask at once cost one question.
@@ -89,24 +72,18 @@ class Proofs:
         Raises:
             LedgerFault: a tile is missing or damaged. ForgedError: there is no such leaf.
         """
-        held: dict[tuple[int, int], _Nodes] = {}
-
-        def nodes(level: int, position: int) -> bytes:
-            tile_level, height = divmod(level, TILE_HEIGHT)
-            at, first = divmod(position << height, FULL_WIDTH)
-            tile = held.get((tile_level, at))
-            if tile is None:
-                tile = held[tile_level, at] = self._tile(tile_level, at, head.size)
-            return tile.node(height, first >> height)
-
-        while True:
-            try:
-                path = inclusion_path(nodes, index, head.size, self._tails)
-                check_inclusion(nodes(0, index), index, head.size, path, head.root)
-            except _MissingTile as missing:
-                await self._read(missing.tile)
-                continue
-            return path
+        if not 0 <= index < head.size:
+            raise ForgedError(f"inclusion proof: a tree of {head.size} leaves has no leaf {index}")
+        tree = self._tree
+        if tree is None or tree.head != head:
+            tree = self._tree = ShownTree(head)
+        read: dict[Tile, bytes] = {}
+        with stored_data():
+            while True:
+                try:
+                    return self._path(index, tree, read)
+                except MissingTile as missing:
+                    await self._read(missing.tile, tree, read)
 
     def show(self, head: TreeHead) -> None:
         """This is the newest published tree now, if a larger one was not shown before: nobody is shown less again."""
@@ -119,21 +96,55 @@ class Proofs:
         if not task.cancelled() and task.exception() is None:
             self.show(task.result())
 
-    def _tile(self, level: int, index: int, size: int) -> _Nodes:
-        tile = Tile(level, index, tile_width(level, index, size))
-        found = self._nodes.get(tile)
+    def _path(self, index: int, tree: ShownTree, read: dict[Tile, bytes]) -> list[bytes]:
+        at, offset = divmod(index, FULL_WIDTH)
+        if not tree.has_full(0, at):
+            return tree.path(0, index)
+        top = self._tops.get(at)
+        if top is None:
+            raise MissingTile(Tile(0, at))
+        return top.siblings(offset, self._group(at, offset >> INNER_HEIGHT, read)) + self._above(at, top.root, tree)
+
+    def _above(self, position: int, value: bytes, tree: ShownTree) -> list[bytes]:
+        """The path from the root of the full tile of leaves at a place to that of the tree, if it stands there."""
+        path: list[bytes] = []
+        level = 1
+        while tree.has_full(level, at := position // FULL_WIDTH):
+            tile = self._whole.get((level, at))
+            if tile is None:
+                raise MissingTile(Tile(level, at))
+            offset = position % FULL_WIDTH
+            if tile.node(0, offset) != value:
+                raise LedgerFault(f"the published tile {position} at level {level - 1} is not part of the one above it")
+            path += tile.siblings(offset)
+            position, value, level = at, tile.root, level + 1
+        return path + tree.path(level, position, value)
+
+    def _group(self, at: int, number: int, read: dict[Tile, bytes]) -> bytes:
+        path = tile_path(0, at)
+        data = read.get(Tile(0, at)) if read else None
+        data = data or self._tiles.get(path)
+        if data is not None:
+            return group_of(data, number)
+        found = self._log.peek(path, number * GROUP_BYTES, GROUP_BYTES)
         if found is None:
-            raise _MissingTile(tile)
-        self._nodes.move_to_end(tile)
+            raise MissingTile(Tile(0, at))
         return found
 
-    async def _read(self, tile: Tile) -> None:
+    async def _read(self, tile: Tile, tree: ShownTree, read: dict[Tile, bytes]) -> None:
         data = self._tiles.get(tile.path) or await self._threads.run(self._log.tile, tile.path)
         if data is None:
             raise LedgerFault(f"the published {tile.path} is missing")
-        self._nodes[tile] = _Nodes(data, tile)
-        if len(self._nodes) > _TILES:
-            self._nodes.popitem(last=False)
+        if tile.width < FULL_WIDTH:
+            tree.take(tile.level or 0, WholeTile(parse_tile(data, tile.width)))
+        elif tile.level:
+            self._whole.put((tile.level, tile.index), WholeTile(parse_tile(data, FULL_WIDTH)))
+        elif self._tops.get(tile.index) is None:
+            self._tops.put(tile.index, TileTop.of(data))
+            read[tile] = data
+        else:  # only a group was wanting, which could not be had at once
+            self._tiles.put(tile.path, data)
+            read[tile] = data
 
 
 def format_proof(index: int, path: list[bytes], note: bytes) -> bytes:

@@ -9,8 +9,8 @@ from collections import OrderedDict
 
 __all__ = ["MAX_CACHE_BYTES", "TileCache"]
 
-MAX_CACHE_BYTES = 64 * 2**20
-"""8,192 full tiles of hashes, or a few hundred bundles of entries."""
+MAX_CACHE_BYTES = 32 * 2**20
+"""4,096 full tiles of hashes, or a hundred bundles of entries."""
 
 _LARGEST = 2**20
 """A bundle of larger entries would drive out a hundred others."""

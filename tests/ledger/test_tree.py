@@ -186,6 +186,22 @@ def test_a_missing_or_changed_tile_is_a_fault_of_the_ledger(engine, harm):
         StoredTree(connection, edge, TileCache()).inclusion_path(3, 300)
 
 
+@pytest.mark.parametrize("index", [3, 20])
+def test_a_group_that_does_not_belong_to_its_tile_is_a_fault_of_the_ledger(engine, index):
+    """The tile is known in short; of its hashes only those are read that a path takes, and they are compared."""
+    cache = TileCache()
+    with database.reading(engine) as connection:
+        edge = read_edge(connection, len(LEAVES))
+        assert StoredTree(connection, edge, cache).inclusion_path(40, 300) == merkle.inclusion_path(MEMORY, 40, 300)
+    changed = bytes(1024) + b"".join(LEAVES[32:256])
+    with database.writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE tiles SET hashes = ? WHERE level = 0 AND position = 0", (changed,))
+    with database.reading(engine) as connection:
+        with pytest.raises(LedgerFault, match="tile 0 at level 0"):
+            StoredTree(connection, edge, cache).inclusion_path(index, 300)
+        assert StoredTree(connection, edge, cache).inclusion_path(40, 300) == merkle.inclusion_path(MEMORY, 40, 300)
+
+
 def test_a_node_beyond_the_tree_is_a_fault_of_the_ledger(engine):
     with database.reading(engine) as connection:
         tree = StoredTree(connection, read_edge(connection, 300), TileCache())
@@ -195,14 +211,17 @@ def test_a_node_beyond_the_tree_is_a_fault_of_the_ledger(engine):
 
 
 def test_the_cache_of_tiles_is_bounded():
-    cache = TileCache(limit=2)
-    for index in range(3):
-        cache.put(0, index, index)
-    assert cache.get(0, 0) is None
-    cache.get(0, 1)
-    cache.put(0, 3, 3)
-    assert cache.get(0, 2) is None
-    assert cache.get(0, 1) == 1
+    for level in (0, 1):
+        cache = TileCache(tops=2, whole=2)
+        get = cache.top if level == 0 else lambda index, cache=cache: cache.whole(1, index)
+        keep = cache.keep_top if level == 0 else lambda index, tile, cache=cache: cache.keep_whole(1, index, tile)
+        for index in (1, 2, 3):
+            keep(index, str(index))
+        assert get(1) is None
+        get(2)
+        keep(4, "4")
+        assert get(3) is None
+        assert get(2) == "2"
 
 
 def test_a_submission_and_a_receipt_do_not_read_the_whole_log(ledger):

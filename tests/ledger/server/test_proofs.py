@@ -1,0 +1,123 @@
+"""Inclusion proofs out of published tiles: those of RFC 6962 at every size, and none out of tiles that do not fit."""
+
+import asyncio
+
+import pytest
+
+from ledger.fulltile import TileTop, WholeTile
+from ledger.sequencer import TreeHead
+from ledger.server.proofs import Proofs
+from ledger.server.tilecache import TileCache
+from provenance import merkle
+from provenance.errors import EncodingError, ForgedError, LedgerFault
+from provenance.tiles import format_tile, parse_tile_path
+
+LEAVES = [merkle.leaf_hash(i.to_bytes(4, "big")) for i in range(65_536 + 700)]
+NODES = merkle.nodes_of(LEAVES)
+SIZES = (1, 2, 255, 256, 257, 512, 700, 769, 65_536, 65_537, 65_792, 66_000)
+
+
+def hashes_of(tile):
+    return [NODES(8 * tile.level, 256 * tile.index + i) for i in range(tile.width)]
+
+
+class Published:
+    """A log that shows tiles, some at once and some not; and a thread that is none."""
+
+    def __init__(self, *, at_once=False, harm=None):
+        self.at_once = at_once
+        self.harm = harm or (lambda _path, data: data)
+        self.read = []
+
+    def tile(self, path):
+        self.read.append(path)
+        return self.harm(path, format_tile(hashes_of(parse_tile_path(path))))
+
+    def peek(self, path, start, length):
+        if not self.at_once:
+            return None
+        return self.harm(path, format_tile(hashes_of(parse_tile_path(path))))[start : start + length]
+
+    async def run(self, function, *arguments):
+        return function(*arguments)
+
+    def proofs(self):
+        return Proofs(self, TileCache(), self)
+
+
+def head(size):
+    return TreeHead("log.example/1", size, merkle.tree_root(NODES, size), b"")
+
+
+def ask(proofs, *wanted):
+    async def all_of_them():
+        return [await proofs.path(index, head(size)) for index, size in wanted]
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_paths_are_those_of_rfc_6962_while_the_log_grows(at_once):
+    wanted = [(index, size) for size in SIZES for index in sorted({*range(0, size, 2_999), size // 2, size - 1})]
+    found = ask(Published(at_once=at_once).proofs(), *wanted, *reversed(wanted))
+    assert found == [merkle.inclusion_path(NODES, *leaf) for leaf in [*wanted, *reversed(wanted)]]
+
+
+def test_no_path_of_a_leaf_that_is_not_there():
+    proofs = Published().proofs()
+    for index in (-1, 300, 301):
+        with pytest.raises(ForgedError):
+            ask(proofs, (index, 300))
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_tile_that_is_at_hand_in_short_is_not_read_again(reads):
+    published = Published(at_once=not reads)
+    proofs = published.proofs()
+    ask(proofs, *((index, 65_600) for index in range(0, 256, 3)))
+    assert published.read.count("tile/0/000") == 1 + reads
+    assert published.read.count("tile/1/000") == 1
+
+
+@pytest.mark.parametrize("path", ["tile/0/000", "tile/0/257.p/108", "tile/1/000", "tile/1/001.p/1", "tile/2/000.p/1"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_flipped_byte_in_any_tile_gives_no_proof(path, at_once):
+    def flip(at, data):
+        return bytes([data[0] ^ 1]) + data[1:] if at == path else data
+
+    proofs = Published(at_once=at_once, harm=flip).proofs()
+    leaf = {"tile/0/257.p/108": 65_800, "tile/1/001.p/1": 65_600}.get(path, 2)
+    with pytest.raises(LedgerFault):
+        ask(proofs, (leaf, 65_900))
+
+
+def test_a_group_that_changed_after_its_tile_was_read_gives_no_proof():
+    lies = []
+    published = Published(at_once=True, harm=lambda _at, data: bytes(32) + data[32:] if lies else data)
+    proofs = published.proofs()
+    assert ask(proofs, (0, 700), (20, 700)) == [merkle.inclusion_path(NODES, index, 700) for index in (0, 20)]
+    lies.append(True)
+    assert ask(proofs, (20, 700)) == [merkle.inclusion_path(NODES, 20, 700)]
+    with pytest.raises(LedgerFault):
+        ask(proofs, (1, 700))
+
+
+def test_a_missing_tile_gives_no_proof():
+    published = Published()
+    published.tile = lambda _path: None
+    with pytest.raises(LedgerFault, match="missing"):
+        ask(published.proofs(), (0, 700))
+
+
+def test_a_tile_in_short_is_the_tile():
+    data = format_tile(LEAVES[:256])
+    top, whole = TileTop.of(data), WholeTile(LEAVES[:256])
+    assert top.root == whole.root == NODES(8, 0)
+    for height in range(4, 9):
+        assert [top.node(height, i) for i in range(256 >> height)] == [NODES(height, i) for i in range(256 >> height)]
+    for offset in (0, 1, 100, 255):
+        group = data[offset // 16 * 512 :][:512]
+        assert top.siblings(offset, group) == whole.siblings(offset) == merkle.inclusion_path(NODES, offset, 256)
+        for wrong in (group[:-1], group + b"x", group[:-1] + b"x", None, data[16 * 500 :][:512]):
+            with pytest.raises(EncodingError):
+                top.siblings(offset, wrong)
