@@ -6,6 +6,8 @@ threat must notice.
 
 import json
 import math
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -94,6 +96,19 @@ def test_every_threat_of_the_package_is_found_by_the_runner():
     for threat in found.values():
         assert all((threat.title, threat.knowledge, threat.budget, threat.method)), threat.name
         assert threat.wanted in (1000, 300, 30)
+
+
+def test_the_threat_model_names_tests_and_threats_that_exist():
+    root = Path(__file__).parents[2]
+    text = (root / "docs" / "threat-model.md").read_text("utf-8")
+    sources = "".join(path.read_text("utf-8") for path in (root / "tests").rglob("test_*.py"))
+    tests = set(re.findall(r"`(test_\w+)`", text))
+    assert len(tests) > 100
+    assert not tests - set(re.findall(r"def (test_\w+)", sources))
+    assert all((root / path).exists() for path in re.findall(r"`(tests/[\w/]+\.py)`", text))
+    lists = re.findall(r"\*counted:\* ((?:`[\w-]+`(?:, )?)+)", text.partition("## Assets")[2])
+    counted = {name for each in lists for name in re.findall(r"[\w-]+", each)}
+    assert counted == set(all_threats())
 
 
 def test_an_attempt_is_the_same_when_it_is_made_again(lab):
