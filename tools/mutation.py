@@ -42,7 +42,6 @@ MODULES: dict[str, tuple[str, ...]] = {
         "tests/provenance/test_verify.py",
         "tests/provenance/test_standing.py",
         "tests/provenance/test_stray.py",
-        "tests/provenance/test_lineage.py",
     ),
 }
 """Module of provenance -> the tests that must kill its mutants."""

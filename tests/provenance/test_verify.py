@@ -17,11 +17,15 @@ from provenance.errors import (
     UnsupportedVersionError,
 )
 from provenance.manifest import read_container
+from provenance.manifest_parents import Parent
 from provenance.pixels import encode_png, read_picture
 from provenance.recipe import Opening, Prompt, opening_commitment
 from provenance.report import Status, Verdict
 from provenance.setup import Adapter, Setup
+from provenance.storedlatent import encode_latent
 from provenance.verify import Depth, Request, examiner_of, verify, verify_lineage
+from provenance.work import format_bundle
+from tests.provenance.test_lineage import Shelf
 from tests.support.entrylog import EntryLog
 from tests.support.pictures import NOW, author, created, foreign, join, pixels, signed, split
 from tests.support.remixes import Rotations, blend, image_to_image, original, step, trust
@@ -347,6 +351,15 @@ def test_a_parent_that_is_missing_is_looked_for_nearby_and_in_the_log():
     found = ask(orphan, deep=True, nearby=lambda: collect_works([("parent.png", ORIGINAL.data)]))
     assert step(found, 9).status is Status.PASS
     assert found.verdict is Verdict.AUTHENTIC
+
+
+def test_a_parent_is_found_in_the_log_and_in_a_bundle_of_the_file():
+    report = ask(image_to_image(5, ORIGINAL, carried=()), deep=True, ledger=Shelf(ORIGINAL))
+    assert (report.verdict, report.lineage["works"][1]["found"]) == (Verdict.AUTHENTIC, "ledger")
+    bundle = format_bundle(ORIGINAL.entry, ORIGINAL.recipe, encode_latent(ORIGINAL.integers))
+    carried = (Parent("parent", "application/octet-stream", work=bundle),)
+    report = ask(image_to_image(5, ORIGINAL, carried=carried), deep=True)
+    assert (report.verdict, report.lineage["works"][1]["found"]) == (Verdict.AUTHENTIC, "embedded")
 
 
 def test_deep_makes_every_ancestor_again_and_quick_none():
