@@ -167,7 +167,7 @@ def _lines(bodies: dict[str, list[str]], name: str) -> Counter[str]:
 def _tell(module: str) -> dict[str, object]:
     mutants = _mutants(module)
     excused = _excused(module)
-    alike = [each for each in mutants if each.status != KILLED and (each.function, each.change) in excused]
+    alike = [each for each in mutants if each.status in (SURVIVED, IGNORED) and (each.function, each.change) in excused]
     left = [each for each in mutants if each.status != KILLED and each not in alike]
     counts = Counter(each.status for each in mutants)
     judged = len(mutants) - len(alike) - counts[UNTRIED]
