@@ -7,6 +7,7 @@ those of most large models, never have an unknown word; a folder without that fi
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ _SHOWN = 8
 _SMALL = 1_000
 """Vocabularies up to this size are worth telling: nobody would expect a model to know so few words."""
 
+_NEAR = 0.75
+"""Likeness beyond which a word is taken for a misspelt one: "mountian", "lavendar", plurals."""
+
+_LONGEST_WORD = 40
 _LONGEST = 1_000_000
 """A greater length in a configuration means that none was set."""
 
@@ -39,14 +44,23 @@ def prompt_remarks(folder: Path, text: str, what: str = "the prompt") -> list[st
         if token == unknown_id
     )
     if words:
-        named = ", ".join(list(words)[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
         size = tokenizer.get_vocab_size()
+        known = [word for word in tokenizer.get_vocab() if not word.startswith("<")] if size <= _SMALL else []
+        named = ", ".join(word + _nearest(word, known) for word in list(words)[:_SHOWN])
+        named += f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
         few = f"; it knows {size} words" if size <= _SMALL else ""
         remarks.append(f"the model does not know these words of {what}: {named}{few}")
     if len(tokens.ids) > room:
         cut = tokens.offsets[room][0]
         remarks.append(f"the model reads {longest} tokens at most; of {what} it does not read: {text[cut : cut + 60]}")
     return remarks
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    """A known word that somebody who wrote this may have meant: much like it, with the same first letter."""
+    written = word.lower()[:_LONGEST_WORD]
+    near = get_close_matches(written, [each for each in known if each[0] == written[0]], n=1, cutoff=_NEAR)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _open(folder: Path) -> tuple[Any, int | None, int] | None:

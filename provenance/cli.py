@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from difflib import get_close_matches
 from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,16 @@ class _Root(click.Group):
             loaded: click.Command = point.load()
             return loaded
         return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the nearest name where there is none such."""
+        wanted = args[0]
+        if not wanted.startswith("-") and self.get_command(ctx, wanted) is None:
+            near = get_close_matches(wanted, self.list_commands(ctx), n=1)
+            ctx.fail(f"no such command: {wanted!r:.60}" + "".join(f"; did you mean {name}?" for name in near))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; Ctrl-C becomes an error of ours, since click would write an empty line of its own."""

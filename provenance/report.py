@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DERIVED_STATEMENTS", "REPORT_VERSION", "STATEMENTS", "STEPS", "Check", "Report", "Status", "Verdict"]
+__all__ = [
+    "COPY_STATEMENT",
+    "DERIVED_STATEMENTS",
+    "REPORT_VERSION",
+    "STATEMENTS",
+    "STEPS",
+    "Check",
+    "Report",
+    "Status",
+    "Verdict",
+]
 
 REPORT_VERSION = 1
 """Version of the JSON form; grows when a field changes its meaning or leaves."""
@@ -104,6 +114,15 @@ DERIVED_STATEMENTS = {
 }
 """What the same verdicts say of a work that was made from others."""
 
+COPY_STATEMENT = (
+    "A transformed copy of a claimed picture: noise of the claimed seed, behind which the author knows the secret, is "
+    "in these very pixels. What was changed on the way is not his claim; NOT good against somebody who repaints a copy "
+    "around his own noise."
+)
+"""What *consistent* says of a picture that was compared with a claim."""
+
+_NOISE_IN_COPY = 15
+
 Figure = str | int | float | bool | None
 
 
@@ -149,6 +168,9 @@ class Report:
     @property
     def statement(self) -> str:
         """What the verdict says."""
+        copied = any(check.step == _NOISE_IN_COPY and check.status is Status.PASS for check in self.checks)
+        if copied and self.verdict is Verdict.CONSISTENT:
+            return COPY_STATEMENT
         found = DERIVED_STATEMENTS.get(self.verdict) if self.derived else None
         return found or STATEMENTS[self.verdict]
 

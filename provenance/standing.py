@@ -111,7 +111,8 @@ def check_standing(entry: Entry, ledger: Ledger | None, policy: Policy, *, fresh
     if fresh is not None and (history is None or gap):
         what = gap or f"this claim is not in {ledger.location}"
         raise EnvironmentFault(f"--require-fresh: {what}; so its standing is not known")
-    shown = f"as far as {ledger.location} shows at {ledger.size} entries"
+    entries = "1 entry" if ledger.size == 1 else f"{ledger.size} entries"
+    shown = f"as far as {ledger.location} shows at {entries}"
     if fresh is not None:
         shown += f" ({check_freshness(ledger, policy, fresh)})"
     figures: Figures = {

@@ -200,6 +200,17 @@ def test_create_without_keys_says_how_to_make_them(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("typed", "told"),
+    [("creat", "'creat'; did you mean create? "), ("verfiy", "did you mean verify? "), ("xyzzy", "'xyzzy' (see")],
+)
+def test_a_mistyped_command_is_told_with_the_nearest_one(capsys, typed, told):
+    code, out, err = run(capsys, typed, "x")
+    assert (code, out) == (2, "")
+    assert told in err
+    assert one_line(err)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ["--guidance", "nan"],

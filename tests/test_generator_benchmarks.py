@@ -20,12 +20,16 @@ class Clock:
     def perf_counter(self):
         return self.now
 
+    def process_time(self):
+        return self.now / 2
+
     def act(self, sampling, decoding, outside):
-        """Something that takes these milliseconds and tells of the first two, in seconds."""
+        """Something that takes these milliseconds, half of them of the processor, and tells of the first two."""
 
         def done(_count):
             self.now += (sampling + decoding + outside) / 1e3
-            return sampling / 1e3, decoding / 1e3
+            inside = (sampling + decoding) / 1e3
+            return besidebare.Inside(sampling / 1e3, decoding / 1e3, inside / 2)
 
         return done
 
@@ -34,6 +38,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(common, "time", clock)
+    monkeypatch.setattr(besidebare, "time", clock)
     return clock
 
 
@@ -43,6 +48,7 @@ def test_what_is_outside_of_sampler_and_decoder_is_provenances_own_less_the_bare
     assert found["ours_ms"]["median"] == 346
     assert found["ours_minus_bare_ms"] == 21
     assert found["provenance_ms"] == 9
+    assert found["provenance_processor_ms"] == 4.5
     assert found["provenance_share"] == pytest.approx(9 / 325, abs=1e-5)
     assert found["of_that_decoding_alone_ms"] == 0
 
@@ -75,8 +81,8 @@ def test_a_watched_pipeline_tells_its_times_once_and_is_else_what_it_was(monkeyp
     assert watched.sample(1, steps=3) == 2
     with pytest.raises(ValueError, match="9"):
         watched.decode(9)
-    assert watched.take() == (3, 0.5)
-    assert watched.take() == (0, 0)
+    assert watched.take() == besidebare.Inside(3, 0.5, 1.75)
+    assert watched.take() == besidebare.Inside()
 
 
 @pytest.fixture(scope="module")

@@ -95,8 +95,14 @@ def test_words_that_the_model_does_not_know_are_named():
     assert prompt_remarks(folder, "") == []
     (remark,) = prompt_remarks(folder, "a Dragon by the éclair lake, another dragon, a Dragon", "--negative")
     assert "of --negative: Dragon, éclair, another, dragon; it knows 266 words" in remark
-    (remark,) = prompt_remarks(folder, " ".join(f"word{i}" for i in range(20)))
-    assert "word7 and 12 more" in remark
+    (remark,) = prompt_remarks(folder, " ".join(f"xyz{i}" for i in range(20)))
+    assert "xyz7 and 12 more" in remark
+
+
+def test_a_misspelt_word_is_told_with_the_one_that_was_meant():
+    (remark,) = prompt_remarks(house_model().folder, "a Lavendar feild by a castel with a zebra, pad begin")
+    assert "Lavendar (did you mean lavender?), feild (did you mean field?), castel (did you mean castle?)" in remark
+    assert "zebra, pad, begin; it knows" in remark
 
 
 def test_the_part_of_a_prompt_that_is_not_read_is_told():

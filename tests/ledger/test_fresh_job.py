@@ -55,7 +55,7 @@ def test_a_reader_hears_from_a_witness_how_fresh_the_log_is(tmp_path):
             asked = ("verify", "--quick", picture, "--ledger", service.url, "--require-fresh", "--json")
             report, _ = run(tmp_path, *asked, "--policy", tmp_path / "policy.json", code=3)
             assert "the witness witness.example/w had seen nothing newer" in step(report, 11)["detail"]
-            assert f"as far as {service.url} shows at 1 entries" in step(report, 11)["detail"]
+            assert f"as far as {service.url} shows at 1 entry" in step(report, 11)["detail"]
             _, told = run(tmp_path, *asked, code=4)
             assert "names no witness and no timestamp authority" in told
             assert told.count("\n") == 1

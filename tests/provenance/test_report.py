@@ -6,7 +6,7 @@ import math
 import pytest
 
 from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UsageError
-from provenance.report import STATEMENTS, STEPS, Check, Report, Status, Verdict
+from provenance.report import COPY_STATEMENT, STATEMENTS, STEPS, Check, Report, Status, Verdict
 
 CODES = {"authentic": 0, "consistent": 3, "claimed": 3, "disputed": 5, "invalid": 1, "unproved": 3}
 
@@ -35,6 +35,21 @@ def test_families_of_errors_have_the_documented_codes():
 
 def test_consistent_says_what_it_is_not_good_against():
     assert "NOT against" in STATEMENTS[Verdict.CONSISTENT]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "copied"),
+    [
+        (Verdict.CONSISTENT, Status.PASS, True),
+        (Verdict.CONSISTENT, Status.WARN, False),
+        (Verdict.CLAIMED, Status.PASS, False),
+        (Verdict.AUTHENTIC, Status.PASS, False),
+    ],
+)
+def test_of_a_copy_consistent_says_that_it_is_one(verdict, status, copied):
+    found = report(verdict, checks=(Check(9, Status.PASS, ""), Check(15, status, "")))
+    assert found.statement == (COPY_STATEMENT if copied else STATEMENTS[verdict])
+    assert "NOT good against" in COPY_STATEMENT
 
 
 def test_steps_are_numbered_without_a_gap():
