@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from benchmarks.ledger_service import Service
     from ledger.log import Log
 
-__all__ = ["ROUTES", "Clock", "Entries", "Prover", "Readers", "load_files", "places", "reading", "real"]
+__all__ = ["POSTGRESQL", "ROUTES", "Clock", "Entries", "Prover", "Readers", "load_files", "places", "reading", "real"]
 
 ROUTES = ("proofs", "receipts")
 CLIENTS = 8
+
+POSTGRESQL = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "15min"}
+"""What an operator sets, where the defaults are for a machine with little memory."""
 
 
 class Entries:
@@ -218,6 +221,9 @@ def places(kind: str, folder: Path) -> Iterator[tuple[Callable[[str], str], Call
     data = folder / "pg" / "data"
     data.mkdir(parents=True, exist_ok=True)
     server = Server(folder / "pg")
+    server.execute(*(f"ALTER SYSTEM SET {name} = '{value}'" for name, value in POSTGRESQL.items()))
+    server.stop()
+    server.start()
     root = psutil.Process(int((data / "postmaster.pid").read_text(encoding="ascii").split("\n")[0]))
     gone: dict[int, float] = {}
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from provenance.errors import UsageError
 
-__all__ = ["refuse_password"]
+__all__ = ["refuse_password", "tiles_beside", "tiles_there"]
+
+
+def tiles_beside(database: str) -> str | None:
+    """The folder beside a SQLite file where its tiles are published unless another place is named."""
+    path = database.removeprefix("sqlite:///")
+    return None if "://" in path else f"{path}.tiles"
+
+
+def tiles_there(database: str) -> str | None:
+    """The same, if there is one: what was published must not be overlooked where nobody has named it."""
+    folder = tiles_beside(database)
+    return folder if folder is not None and Path(folder).expanduser().is_dir() else None
 
 
 def refuse_password(database: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.cli_database import refuse_password
+from ledger.cli_database import refuse_password, tiles_there
 from provenance.errors import LedgerFault, UsageError
 from provenance.home import find_home
 from provenance.terminal import ProgressLine, note, write_json
@@ -30,7 +30,11 @@ _DATABASE = click.option(
 _KEY = click.option(
     "--key", "key_file", type=click.Path(path_type=Path), help="Its keys; by default beside a SQLite file."
 )
-_TILES = click.option("--tiles", metavar="FOLDER|URL", help="Its tile store, if it is served.")
+_TILES = click.option(
+    "--tiles",
+    metavar="FOLDER|URL",
+    help="Its tile store, if it is served: the folder beside a SQLite file, if there is one, by default.",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 
 
@@ -48,7 +52,9 @@ def fsck(location: str | None, key_file: Path | None, tiles: str | None, as_json
     from ledger.log import open_log
     from provenance.note import VerifierKey
 
-    opened = open_log(_place(location), key_file=key_file, tiles=tiles, read_only=True)
+    place = _place(location)
+    tiles = tiles or tiles_there(place)
+    opened = open_log(place, key_file=key_file, tiles=tiles, read_only=True)
     try:
         keys = [VerifierKey.parse(key) for key in opened.verifier_keys]
         with _progress("checking entries") as show:
@@ -63,7 +69,7 @@ def fsck(location: str | None, key_file: Path | None, tiles: str | None, as_json
     if problems:
         raise LedgerFault(f"{opened.location}: {len(problems)} problems; restore it from a backup of its newest state")
     if not as_json:
-        click.echo(f"{opened.location}: all {size} entries hold")
+        click.echo(f"{opened.location}: all {size} entries hold{f', and the tiles in {tiles}' if tiles else ''}")
 
 
 @click.command(epilog="Example: seedproof ledger backup --database gallery.db -o gallery-2026-11-22.backup")
@@ -112,8 +118,9 @@ def restore(file: Path | None, location: str, key_file: Path | None, tiles: str 
     """
     from ledger.backup import restore as restore_log
 
+    place = _place(location)
     with _progress("taking entries from the tiles") as show:
-        before, size = restore_log(file, _place(location), key_file, tiles, show)
+        before, size = restore_log(file, place, key_file, tiles or tiles_there(place), show)
     if as_json:
         write_json({"version": 1, "entries_of_backup": before, "entries": size})
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ledger.cli_database import refuse_password
+from ledger.cli_database import refuse_password, tiles_beside
 from provenance.errors import UsageError
 from provenance.terminal import note
 
@@ -184,7 +184,7 @@ def serve(
     settings = Settings(
         database=database,
         key_file=key_file,
-        tiles=tiles or _beside(database),
+        tiles=tiles or tiles_beside(database),
         origin=origin,
         read_only=read_only,
         workers=workers,
@@ -213,12 +213,6 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise UsageError(f"--listen {text[:100]!r}: give HOST:PORT, such as 127.0.0.1:8700 or [::1]:8700")
     return host.strip("[]"), int(port)
-
-
-def _beside(database: str) -> str | None:
-    """The folder of tiles beside a SQLite file."""
-    path = database.removeprefix("sqlite:///")
-    return None if "://" in path else f"{path}.tiles"
 
 
 def _check_proxy(text: str) -> None:

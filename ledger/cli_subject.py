@@ -68,6 +68,6 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm; read what is asked and pass --yes")
+        raise UsageError(f"nobody is there to confirm. {question} If so, pass --yes")
     if not click.confirm(question, err=True):
         raise UsageError("not confirmed; nothing was signed")

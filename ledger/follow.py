@@ -98,6 +98,11 @@ def require_acceptable(ledger: Ledger, offer: Offer) -> History:
     ownership = history.ownership
     if offer.body.prev != ownership.head:
         last = ownership.chain[-1] if ownership.chain else history.claim
+        if ownership.owners == (offer.body.to,) and last.entry.kind == "transfer":
+            raise ConflictError(
+                f"this work belongs to the buyer {offer.body.to.hex()} already, by entry {last.index} of {history.log}",
+                last.index,
+            )
         raise ConflictError(
             f"this offer is stale: the work changed at entry {last.index} of {history.log} (a {last.entry.kind}). "
             "If its seller sold it twice, his signed offer proves that: keep it",

@@ -252,3 +252,25 @@ def test_no_command_takes_a_password_in_the_address_of_its_database(tmp_path, co
     assert isinstance(result.exception, UsageError)
     assert "PGPASSFILE" in str(result.exception)
     assert "hunter2" not in str(result.exception) + result.output
+
+
+def test_tiles_beside_a_sqlite_file_are_not_overlooked(tmp_path, own_home):
+    """Where serve puts them by itself, fsck and restore find them by themselves."""
+    path = tmp_path / "claims.db"
+    made = open_log(str(path), key_file=tmp_path / "log.key", tiles=f"{path}.tiles", create=True)
+    made.submit_batch([prepare(entry) for entry in BATCH[:3]])
+    made.publish()
+    made.close()
+    log = Log(f"sqlite:///{path}", tmp_path)
+    copy = tmp_path / "early.backup"
+    log.run(cli_operate.backup, "-o", copy)
+    made = open_log(str(path), key_file=tmp_path / "log.key", tiles=f"{path}.tiles")
+    made.submit_batch([prepare(entry) for entry in BATCH[3:5]])
+    made.publish()
+    made.close()
+    for part in ("", "-wal", "-shm"):
+        (tmp_path / f"claims.db{part}").unlink(missing_ok=True)
+    assert "5 entries restored, 2 of them out of the tiles" in log.run(cli_operate.restore, copy).output
+    tile = tmp_path / "claims.db.tiles" / "tile" / "0" / "000.p" / "5"
+    tile.write_bytes(bytes(160))
+    log.run(cli_operate.fsck, error=LedgerFault)
