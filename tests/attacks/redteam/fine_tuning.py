@@ -26,6 +26,8 @@ from tests.attacks.redteam.threat import Outcome, Threat
 
 STEPS, BATCH, RATE = 60, 4, 2e-4
 GUIDANCE = "1"
+COPY = 20.0
+"""PSNR in dB under which his model makes a picture of his own: *consistent* with it is then true, and no forgery."""
 _LORA = Setup("HousePipeline", adapters=(Adapter("lora", "fitted", bytes(32)),))
 """A recipe that says it: the house model takes none, and any other work with one is *consistent* at most."""
 
@@ -99,6 +101,8 @@ def attempt(lab, i, steps=STEPS):
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     good = [name for name, each in found.items() if each.verdict in ("authentic", "consistent")]
+    if figures["psnr"] < COPY and found["named"].verdict == "consistent":
+        good.remove("named")
     figures |= {f"consistent_{name}": float(each.verdict == "consistent") for name, each in found.items()}
     verdict = (
         found[good[0]].verdict
