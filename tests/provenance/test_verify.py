@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from provenance import verify as rooms
 from provenance.assertion import LABEL, format_assertion, parse_assertion
-from provenance.claim import claim_id
+from provenance.claim import claim_id, format_entry
 from provenance.errors import (
     EnvironmentFault,
     InvalidError,
@@ -16,6 +17,7 @@ from provenance.errors import (
     SealedError,
     UnsupportedVersionError,
 )
+from provenance.freshness import Freshness
 from provenance.manifest import read_container
 from provenance.manifest_parents import Parent
 from provenance.pixels import encode_png, read_picture
@@ -389,3 +391,31 @@ def test_a_sidecar_is_looked_at():
     plain = ask(ORIGINAL, depth=Depth.QUICK)
     false = ask(ORIGINAL, depth=Depth.QUICK, sidecar=b"{}")
     assert texts(false, 10)[0][1].startswith(f"{texts(plain, 10)[0][1]}; the sidecar is not counted: ")
+
+
+def test_log_receipt_and_sidecar_are_judged_with_what_the_request_says(monkeypatch):
+    asked = {}
+
+    def watch(name, honest):
+        def watched(*given, **named):
+            asked[name] = (given, named)
+            return honest(*given, **named)
+
+        monkeypatch.setattr(rooms, name, watched)
+
+    for name in ("check_standing", "check_logged", "check_sidecar"):
+        watch(name, getattr(rooms, name))
+    log, policy, model = EntryLog(), trust(), ORIGINAL.recipe.model.digest
+    log.submit(format_entry(ORIGINAL.entry))
+    ask(ORIGINAL, policy=policy, ledger=log, require_fresh=True, max_age=timedelta(hours=5), sidecar=b"{}")
+    given, named = asked["check_standing"]
+    assert given[1:] == (log, policy)
+    assert named == {"fresh": Freshness(NOW, timedelta(hours=5))}
+    given, named = asked["check_logged"]
+    assert given[2:] == (policy, NOW)
+    assert (named["vouched"], named["model"], named["standing"].history.log) == (True, model, log.origin)
+    given, named = asked["check_sidecar"]
+    assert (given[0], given[2:]) == (b"{}", (ORIGINAL.claim, policy, NOW))
+    assert (named["model"], named["standing"].history.log) == (model, log.origin)
+    ask(ORIGINAL, ledger=log)
+    assert asked["check_standing"][1] == {"fresh": None}
