@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -19,20 +17,17 @@ from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.errors import NotFiniteError
 from provenance.faint import faintness, least_honest
-from provenance.latent import cell_distance, dequantise
+from provenance.latent import cell_distance
 from provenance.measured import why_unmeasured
-from provenance.noise import gaussian
 from provenance.pixels import pixel_digest
 from provenance.report import Check, Status
+from provenance.subject import Link, LinkResult, Subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from provenance.calibration import Calibration
-    from provenance.claim import Claim
-    from provenance.policy import ModelTrust
-    from provenance.ports import Material, Progress, Regenerator
-    from provenance.recipe import Prompt, Recipe
+    from provenance.ports import Progress, Regenerator
+    from provenance.recipe import Prompt
 
 __all__ = [
     "Link",
@@ -65,94 +60,10 @@ ALIKE_ALONE = 0.95
 of 100 honest prompts one comes nearer with any of 32 wrong seeds (``benchmarks.memorised``, ``benchmarks.separation``).
 """
 
-UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT = 0.05, 0.5
-"""Regeneration thresholds, in steps, for models that the policy does not know: figures only, never authentic."""
-
-
 Number = TypeVar("Number", bound="np.number[Any]")
 Figures = dict[str, str | int | float | bool | None]
 
 _EVIDENCE = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
-
-
-class Link(Enum):
-    """What one test says about seed and picture. UNMADE: this machine makes nothing finite of the recipe's own seed."""
-
-    HOLDS = auto()
-    BROKEN = auto()
-    OPEN = auto()
-    UNATTRIBUTABLE = auto()
-    UNMEASURED = auto()
-    UNMADE = auto()
-
-
-@dataclass(frozen=True)
-class LinkResult:
-    """A check for the report, and what it means for the verdict."""
-
-    check: Check
-    link: Link
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What steps 7 to 9 look at: the claim, its recipe, the stored integers (C, H, W) and the pixels (H, W, 3).
-
-    ``pixels`` are None for an ancestor, whose picture is not at hand; ``sources`` are what a remix was made from.
-    """
-
-    claim: Claim
-    recipe: Recipe
-    integers: NDArray[np.int16]
-    pixels: NDArray[np.uint8] | None
-    model: ModelTrust | None
-    sources: tuple[Material, ...] = ()
-
-    @property
-    def latent(self) -> NDArray[np.float32]:
-        """The dequantised latent."""
-        return dequantise(self.integers, self.recipe.latent_steps)
-
-    @property
-    def noise(self) -> NDArray[np.float32]:
-        """The seed's noise of stream 0."""
-        return gaussian(self.recipe.seed, self.recipe.shape)
-
-    @property
-    def given(self) -> tuple[tuple[Material, ...], ...]:
-        """What a regenerator is given beside recipe, prompt and seed: the sources, where there are any."""
-        return (self.sources,) if self.sources else ()
-
-    @property
-    def draws(self) -> bool:
-        """Whether the picture holds noise of its own seed; other seeds make the same one where it does not."""
-        return self.recipe.operation is None or self.recipe.operation.draws
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """Where in (H, W) the operation may have changed something: everywhere but in an inpainting."""
-        _, height, width = self.recipe.shape
-        packed = None if self.recipe.operation is None else self.recipe.operation.mask
-        if packed is None:
-            return np.ones((height, width), np.bool_)
-        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=height * width)
-        return bits.reshape(height, width).astype(np.bool_)
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """The policy's, if it has one for this model and shape, and the recipe keeps to its quantisation steps.
-
-        The steps are the unit of every distance: thresholds in units that the file chose would mean nothing.
-        """
-        found = None if self.model is None else self.model.calibration(self.recipe.shape)
-        return found if found is not None and found.steps == self.recipe.latent_steps else None
-
-    @property
-    def thresholds(self) -> tuple[float, float]:
-        """Accept and reject distance, in steps."""
-        if self.calibration is None:
-            return UNCALIBRATED_ACCEPT, UNCALIBRATED_REJECT
-        return self.calibration.thresholds.accept, self.calibration.thresholds.reject
 
 
 def check_correlation(subject: Subject) -> LinkResult:
