@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from provenance import verify as rooms
+from provenance.ancestors import Ancestry
 from provenance.assertion import LABEL, format_assertion, parse_assertion
 from provenance.claim import claim_id, format_entry
 from provenance.errors import (
@@ -324,6 +325,7 @@ def test_a_derived_work_is_linked_by_step_9_alone():
     assert (report.derived, report.derived_from) == (True, (ORIGINAL.id,))
     assert report.lineage is not None
     assert list(lineage.nodes) == [ORIGINAL.id]
+    assert ask(REMIX).verdict is Verdict.CONSISTENT  # its parent was not made again
 
 
 def test_ancestors_are_examined_with_what_the_request_has():
@@ -403,7 +405,7 @@ def test_log_receipt_and_sidecar_are_judged_with_what_the_request_says(monkeypat
 
         monkeypatch.setattr(rooms, name, watched)
 
-    for name in ("check_standing", "check_logged", "check_sidecar"):
+    for name in ("check_standing", "check_logged", "check_sidecar", "check_lineage", "decide", "dispute"):
         watch(name, getattr(rooms, name))
     log, policy, model = EntryLog(), trust(), ORIGINAL.recipe.model.digest
     log.submit(format_entry(ORIGINAL.entry))
@@ -417,5 +419,8 @@ def test_log_receipt_and_sidecar_are_judged_with_what_the_request_says(monkeypat
     given, named = asked["check_sidecar"]
     assert (given[0], given[2:]) == (b"{}", (ORIGINAL.claim, policy, NOW))
     assert (named["model"], named["standing"].history.log) == (model, log.origin)
+    assert asked["check_lineage"][1] == {"vouched": True}
+    assert (asked["decide"][0][0].lineage, asked["decide"][0][0].ancestry) == (None, Ancestry())
+    assert [check.step for check in asked["dispute"][0][2:3]] == [10]
     ask(ORIGINAL, ledger=log)
     assert asked["check_standing"][1] == {"fresh": None}
