@@ -357,6 +357,11 @@ def test_a_parent_that_is_missing_is_looked_for_nearby_and_in_the_log():
     assert found.verdict is Verdict.AUTHENTIC
 
 
+def test_parents_that_nothing_was_made_of_are_not_told_of():
+    named = ask(original(9, changes={"parents": (ORIGINAL.id,)}), depth=Depth.QUICK)
+    assert (named.verdict, named.derived, named.derived_from) == (Verdict.CLAIMED, False, ())
+
+
 def test_a_parent_is_found_in_the_log_and_in_a_bundle_of_the_file():
     report = ask(image_to_image(5, ORIGINAL, carried=()), deep=True, ledger=Shelf(ORIGINAL))
     assert (report.verdict, report.lineage["works"][1]["found"]) == (Verdict.AUTHENTIC, "ledger")
