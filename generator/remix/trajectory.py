@@ -88,9 +88,9 @@ def invert_to(
 ) -> torch.Tensor:
     """The sample at level ``begin`` from which the sampler leads to ``latent``, float32 (1, C, h, w).
 
-    One evaluation for each step is DDIM inversion; more are a fixed-point iteration (Pan et al., arXiv 2309.04907). That
-    is for exact latents: it amplifies what rounding to stored integers changed. Of remixes by the house model one
-    evaluation finds the noise with 1.4 to 1.8 times the bits that three find.
+    One evaluation for each step is DDIM inversion; more are a fixed-point iteration (Pan et al., arXiv 2309.04907).
+    That is for exact latents: it amplifies what rounding to stored integers changed. Of remixes by the house model one
+    evaluation finds the noise with 1.2 to 1.8 times the bits that three find.
 
     Args:
         denoise: guided output, in whatever dtype it samples.
