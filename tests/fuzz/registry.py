@@ -113,6 +113,7 @@ EXEMPT = {
     "provenance.copyreport.open_prompt": "compares an opening that was parsed",
     "provenance.files.read_bounded": "returns the bytes as they are",
     "provenance.keystore.read_keystore": _THROUGH,
+    "provenance.parameters.read_parameters": "parse_recipe has a target, with recipes of remixes among its seeds",
     "provenance.plugins.open_ledger": _A_LEDGER,
     "provenance.plugins.open_regenerator": "opens models that the user names",
     "provenance.policy.load_policy": "parse_policy and VerifierKey.parse have targets",
