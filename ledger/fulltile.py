@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provenance.errors import EncodingError
-from provenance.merkle import HASH_SIZE, node_hash
+from provenance.merkle import HASH_SIZE, node_hash, parents
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, subtrees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["GROUP_BYTES", "INNER_HEIGHT", "TileTop", "WholeTile", "group_of"]
+__all__ = ["GROUP_BYTES", "INNER_HEIGHT", "TileTop", "WholeTile", "group_of", "hash_at"]
 
 INNER_HEIGHT = 4
 """Levels from a tile's hashes to the 16 that are stored beside them."""
@@ -38,13 +38,12 @@ class TileTop:
     __slots__ = ("_hashes",)
 
     def __init__(self, middle: object) -> None:
-        self._hashes = b"".join(map(b"".join, subtrees(_split(middle))))
+        self._hashes = b"".join(_rows(middle))
 
     @classmethod
     def of(cls, data: bytes) -> TileTop:
         """That of a tile, of which these are the 256 hashes."""
-        groups = (subtrees(_split(group_of(data, number))) for number in range(FULL_WIDTH // _GROUP))
-        return cls(b"".join(rows[-1][0] for rows in groups))
+        return cls(b"".join(_rows(group_of(data, number))[-1] for number in range(FULL_WIDTH // _GROUP)))
 
     @property
     def root(self) -> bytes:
@@ -56,14 +55,14 @@ class TileTop:
         start = (2 * _GROUP - (2 * _GROUP >> height - INNER_HEIGHT) + offset) * HASH_SIZE
         return self._hashes[start : start + HASH_SIZE]
 
-    def group(self, number: int, data: object) -> list[list[bytes]]:
-        """The subtrees of the heights 0 to INNER_HEIGHT over a group, of which ``data`` are the hashes.
+    def group(self, number: int, data: object) -> list[bytes]:
+        """The subtrees over a group, of which ``data`` are the hashes: for each height to INNER_HEIGHT in one row.
 
         Raises:
             EncodingError: it is not this tile's.
         """
-        rows = subtrees(_split(data))
-        if rows[INNER_HEIGHT][0] != self.node(INNER_HEIGHT, number):
+        rows = _rows(data)
+        if rows[INNER_HEIGHT] != self.node(INNER_HEIGHT, number):
             raise EncodingError(f"tile: its hashes from {number * _GROUP} on do not belong to the others")
         return rows
 
@@ -75,7 +74,7 @@ class TileTop:
         """
         number, place = divmod(offset, _GROUP)
         rows = self.group(number, data)
-        below = [rows[height][(place >> height) ^ 1] for height in range(INNER_HEIGHT)]
+        below = [hash_at(rows[height], (place >> height) ^ 1) for height in range(INNER_HEIGHT)]
         return below + [self.node(height, (offset >> height) ^ 1) for height in range(INNER_HEIGHT, TILE_HEIGHT)]
 
 
@@ -129,7 +128,16 @@ def group_of(data: bytes, number: int) -> bytes:
     return data[number * GROUP_BYTES : (number + 1) * GROUP_BYTES]
 
 
-def _split(data: object) -> list[bytes]:
+def hash_at(row: bytes, place: int) -> bytes:
+    """One of the hashes that stand one after another."""
+    return row[place * HASH_SIZE : (place + 1) * HASH_SIZE]
+
+
+def _rows(data: object) -> list[bytes]:
+    """The subtrees of 16 hashes, for each height from 0 to 4 one after another."""
     if not isinstance(data, bytes) or len(data) != GROUP_BYTES:
         raise EncodingError(f"tile: {_GROUP} hashes are expected")
-    return [data[i : i + HASH_SIZE] for i in range(0, GROUP_BYTES, HASH_SIZE)]
+    rows = [data]
+    while len(rows) <= INNER_HEIGHT:
+        rows.append(parents(rows[-1]))
+    return rows

@@ -138,7 +138,7 @@ class Reader(Beside):
         """
         with self._reading() as (connection, state):
             self._check_index(index, state)
-            tree = StoredTree(connection, state.edge, self._cache)
+            tree = StoredTree(connection, state.edge, self._cache, self.peek)
             return self._receipts.make(connection, tree, index, state.head, served=self._store is not None)
 
     def consistency(self, old: int, size: int) -> list[bytes]:
@@ -150,7 +150,7 @@ class Reader(Beside):
         with self._reading() as (connection, state):
             if size > state.head.size:
                 raise LedgerFault(f"ledger {self.location}: has {state.head.size} entries, not {size}")
-            tree = StoredTree(connection, state.edge, self._cache)
+            tree = StoredTree(connection, state.edge, self._cache, self.peek)
             return [] if old == 0 <= size else tree.consistency_path(old, size)
 
     def stamps(self, size: int) -> list[evidence.StampRow]:

@@ -112,14 +112,17 @@ class DiskStore:
         if _AT_ONCE is None:
             return None
         found = bytearray(length)
-        with contextlib.suppress(OSError):
+        try:
             handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                if os.preadv(handle, [found], start, _AT_ONCE) == length:
-                    return bytes(found)
-            finally:
-                os.close(handle)
-        return None
+        except OSError:
+            return None
+        try:
+            read = os.preadv(handle, [found], start, _AT_ONCE)
+        except OSError:
+            return None
+        finally:
+            os.close(handle)
+        return bytes(found) if read == length else None
 
     def remove_partial(self, tile: Tile) -> None:
         """See :class:`TileStore`."""

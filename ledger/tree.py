@@ -16,15 +16,17 @@ from ledger.paths import inclusion_path
 from ledger.treetiles import EdgeTile, LeafTile, TileCache, tile_damage
 from provenance import merkle
 from provenance.errors import EncodingError, LedgerFault
-from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, tile_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
     from ledger.edge import Edge
     from ledger.treetiles import TreeTile
+
+    Peek = Callable[[str, int, int], bytes | None]
 
 __all__ = ["GROUP_COLUMNS", "StoredTree", "TileCache"]
 
@@ -37,12 +39,17 @@ _READ_GROUP = text(f"SELECT {GROUP_COLUMNS} FROM tiles t WHERE t.level = 0 AND t
 
 
 class StoredTree:
-    """Complete subtrees by (level, position). Lives for one transaction, in which ``edge`` is the head's."""
+    """Complete subtrees by (level, position). Lives for one transaction, in which ``edge`` is the head's.
 
-    def __init__(self, connection: Connection, edge: Edge, cache: TileCache) -> None:
+    ``peek`` may have a part of a published tile without waiting, as :meth:`ledger.tilestore.TileStore.peek` does. It is
+    believed as little as the database is.
+    """
+
+    def __init__(self, connection: Connection, edge: Edge, cache: TileCache, peek: Peek | None = None) -> None:
         self._connection = connection
         self._edge = edge
         self._cache = cache
+        self._peek = peek
         self._held: dict[tuple[int, int], TreeTile] = {}
 
     def node(self, level: int, position: int) -> bytes:
@@ -85,11 +92,17 @@ class StoredTree:
         return merkle.consistency_path(self.node, old, size)
 
     def group_place(self, leaf: int) -> tuple[int, int] | None:
-        """The tile of the group that a leaf's path takes, and where GROUP_COLUMNS start in it; None at the edge."""
+        """Where GROUP_COLUMNS of a leaf's path have to be read: the tile, and the start. None: they are at hand."""
         index, offset = divmod(leaf, FULL_WIDTH)
         if self._edge.covers(Tile(0, index)):
             return None
-        return index, (offset >> INNER_HEIGHT) * GROUP_BYTES + 1
+        number, top = offset >> INNER_HEIGHT, self._cache.top(index)
+        if top is not None:
+            tile = self._with_groups(index, top)
+            if self._cache.group(index, number) is not None or self._taken(tile, index, number):
+                self._held[0, index] = tile
+                return None
+        return index, number * GROUP_BYTES + 1
 
     def keep(self, index: int, start: int, row: Sequence[object]) -> None:
         """Take GROUP_COLUMNS of a tile of leaves, which were read beside something else.
@@ -143,9 +156,21 @@ class StoredTree:
 
     def _with_groups(self, index: int, top: TileTop) -> LeafTile:
         def read(number: int) -> object:
-            return self._group_row(index, number * GROUP_BYTES + 1)[2]
+            start = number * GROUP_BYTES
+            return self._at_once(index, start) or self._group_row(index, start + 1)[2]
 
-        return LeafTile(index, top, read)
+        return LeafTile(index, top, self._cache, read)
+
+    def _taken(self, tile: LeafTile, index: int, number: int) -> bool:
+        """Whether the tile has taken this group, since it could be had at once."""
+        data = self._at_once(index, number * GROUP_BYTES)
+        if data is not None:
+            with tile_damage(0, index):
+                tile.take(number, data)
+        return data is not None
+
+    def _at_once(self, index: int, start: int) -> bytes | None:
+        return None if self._peek is None else self._peek(tile_path(0, index), start, GROUP_BYTES)
 
     def _group_row(self, index: int, start: int) -> Sequence[object]:
         row = self._connection.execute(_READ_GROUP, {"tile": index, "start": start}).one_or_none()

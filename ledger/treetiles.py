@@ -6,7 +6,7 @@ import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from ledger.fulltile import INNER_HEIGHT, TileTop, WholeTile
+from ledger.fulltile import INNER_HEIGHT, TileTop, WholeTile, hash_at
 from ledger.lru import Lru
 from ledger.paths import Tails
 from provenance.errors import EncodingError, LedgerFault
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EdgeTile", "LeafTile", "TileCache", "TreeTile", "tile_damage"]
 
-_TOPS, _WHOLE = 16_384, 256
+_TOPS, _WHOLE, _GROUPS = 16_384, 256, 2_048
 
 
 class TreeTile(Protocol):
@@ -32,36 +32,40 @@ class TreeTile(Protocol):
 class LeafTile:
     """A full tile of leaves, whose groups are read when they are needed; for one transaction."""
 
-    def __init__(self, index: int, top: TileTop, read: Callable[[int], object]) -> None:
+    def __init__(self, index: int, top: TileTop, cache: TileCache, read: Callable[[int], object]) -> None:
         self._index = index
         self._top = top
+        self._cache = cache
         self._read = read
-        self._groups: dict[int, list[list[bytes]]] = {}
+        self._groups: dict[int, list[bytes]] = {}
 
     def node(self, height: int, offset: int) -> bytes:
         """See :class:`TreeTile`."""
         if height >= INNER_HEIGHT:
             return self._top.node(height, offset)
         number, place = divmod(offset << height, 1 << INNER_HEIGHT)
-        return self._group(number)[height][place >> height]
+        return hash_at(self._group(number)[height], place >> height)
 
     def siblings(self, offset: int, height: int) -> list[bytes]:
         """See :class:`TreeTile`."""
         number, place = divmod(offset, 1 << INNER_HEIGHT)
         rows = self._group(number)
-        below = [rows[h][(place >> h) ^ 1] for h in range(min(height, INNER_HEIGHT))]
+        below = [hash_at(rows[h], (place >> h) ^ 1) for h in range(min(height, INNER_HEIGHT))]
         return below + [self._top.node(h, (offset >> h) ^ 1) for h in range(INNER_HEIGHT, height)]
 
     def take(self, number: int, data: object) -> None:
         """A group that was read."""
-        self._groups[number] = self._top.group(number, data)
+        self._groups[number] = rows = self._top.group(number, data)
+        self._cache.keep_group(self._index, number, rows)
 
-    def _group(self, number: int) -> list[list[bytes]]:
-        if number not in self._groups:
+    def _group(self, number: int) -> list[bytes]:
+        found = self._groups.get(number) or self._cache.group(self._index, number)
+        if found is None:
             data = self._read(number)
             with tile_damage(0, self._index):
                 self.take(number, data)
-        return self._groups[number]
+            found = self._groups[number]
+        return found
 
 
 class EdgeTile:
@@ -80,10 +84,14 @@ class EdgeTile:
 
 
 class TileCache:
-    """Full tiles of one log, and the ``tails`` of its trees. Those of leaves take 1.2 KB each, the others 17."""
+    """Full tiles of one log, and the ``tails`` of its trees.
 
-    def __init__(self, tops: int = _TOPS, whole: int = _WHOLE) -> None:
+    Those of leaves take 1.2 KB each, and as much for each of the groups that were used last; the others take 17 KB.
+    """
+
+    def __init__(self, tops: int = _TOPS, whole: int = _WHOLE, groups: int = _GROUPS) -> None:
         self.tails = Tails()
+        self._groups: Lru[tuple[int, int], list[bytes]] = Lru(groups)
         self._tops: Lru[int, TileTop] = Lru(tops)
         self._whole: Lru[tuple[int, int], WholeTile] = Lru(whole)
         self._lock = Lock()
@@ -97,6 +105,16 @@ class TileCache:
         """Another tile, if it is here."""
         with self._lock:
             return self._whole.get((level, index))
+
+    def group(self, index: int, number: int) -> list[bytes] | None:
+        """The subtrees over a group of a tile of leaves, if they are here."""
+        with self._lock:
+            return self._groups.get((index, number))
+
+    def keep_group(self, index: int, number: int, rows: list[bytes]) -> None:
+        """Keep the subtrees over a group."""
+        with self._lock:
+            self._groups.put((index, number), rows)
 
     def keep_top(self, index: int, top: TileTop) -> None:
         """Keep a tile of leaves."""

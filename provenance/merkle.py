@@ -42,6 +42,7 @@ __all__ = [
     "leaf_hash",
     "node_hash",
     "nodes_of",
+    "parents",
     "root",
     "tree_root",
 ]
@@ -61,6 +62,12 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node over its two children."""
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def parents(hashes: bytes) -> bytes:
+    """The nodes over each two of an even number of hashes that stand one after the other in ``hashes``."""
+    sha256, double = hashlib.sha256, 2 * HASH_SIZE
+    return b"".join([sha256(b"\x01" + hashes[i : i + double]).digest() for i in range(0, len(hashes), double)])
 
 
 def root(hashes: Sequence[bytes]) -> bytes:

@@ -186,7 +186,7 @@ def test_a_missing_or_changed_tile_is_a_fault_of_the_ledger(engine, harm):
         StoredTree(connection, edge, TileCache()).inclusion_path(3, 300)
 
 
-@pytest.mark.parametrize("index", [3, 20])
+@pytest.mark.parametrize("index", [16, 20])
 def test_a_group_that_does_not_belong_to_its_tile_is_a_fault_of_the_ledger(engine, index):
     """The tile is known in short; of its hashes only those are read that a path takes, and they are compared."""
     cache = TileCache()
@@ -212,7 +212,7 @@ def test_a_node_beyond_the_tree_is_a_fault_of_the_ledger(engine):
 
 def test_the_cache_of_tiles_is_bounded():
     for level in (0, 1):
-        cache = TileCache(tops=2, whole=2)
+        cache = TileCache(tops=2, whole=2, groups=2)
         get = cache.top if level == 0 else lambda index, cache=cache: cache.whole(1, index)
         keep = cache.keep_top if level == 0 else lambda index, tile, cache=cache: cache.keep_whole(1, index, tile)
         for index in (1, 2, 3):
@@ -222,6 +222,15 @@ def test_the_cache_of_tiles_is_bounded():
         keep(4, "4")
         assert get(3) is None
         assert get(2) == "2"
+
+
+def test_the_cache_of_groups_is_bounded(engine):
+    cache = TileCache(groups=2)
+    with database.reading(engine) as connection:
+        tree = StoredTree(connection, read_edge(connection, len(LEAVES)), cache)
+        for index in range(0, 256, 16):
+            assert tree.inclusion_path(index, 300) == merkle.inclusion_path(MEMORY, index, 300)
+    assert [number for number in range(16) if cache.group(0, number)] == [14, 15]
 
 
 def test_a_submission_and_a_receipt_do_not_read_the_whole_log(ledger):
