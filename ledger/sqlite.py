@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["begin_file", "engine"]
 
 _BUSY_SECONDS = 30
-_CACHE_KIB = 8_192
+_CACHE_KIB = 4_096
 _CHECKPOINT_PAGES = 4_000
 _APPLICATION_ID = 0x53454544  # "SEED"; in the file header at offset 68 (sqlite.org/fileformat2.html, section 1.3)
 

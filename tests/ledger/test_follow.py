@@ -179,6 +179,19 @@ def test_double_sale_on_the_command_line(run, become, local):
     assert "keep it" in err
 
 
+def test_an_offer_that_was_accepted_already(run, become, local):
+    run("transfer", "hills.png", "--to", key("bob"), "-o", "bob.json", "--ledger", local, "--yes")
+    become("bob")
+    run("accept", "bob.json", "--ledger", local, "--yes")
+    _, err = run("accept", "bob.json", "--ledger", local, "--yes", code=1)
+    assert f"belongs to the buyer {key('bob')} already, by entry 2" in err
+
+
+def test_where_nobody_can_answer_the_question_is_shown(run, become, local):
+    _, err = run("revoke", "hills.png", "--ledger", local, code=2)
+    assert "nobody is there to confirm. Revoke claim" in err
+
+
 def test_a_withdrawn_offer(run, become, local):
     run("transfer", "hills.png", "--to", key("bob"), "-o", "bob.json", "--ledger", local, "--yes")
     sell(run, become, local, "ann", "ann", name="back.json")
