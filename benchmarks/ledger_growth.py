@@ -266,7 +266,7 @@ def plot(path: Path) -> None:
         axes[0][column].axhspan(1 / LIMIT, LIMIT, alpha=0.12)
         axes[0][column].set(title=kind, ylim=(0, 2.5), ylabel="processor time, ratio to a log of 1,000")
         axes[1][column].set(xscale="log", yscale="log", xlabel="entries", ylabel="processor time, microseconds")
-        axes[0][column].legend(fontsize=7)
+        axes[0][column].legend(fontsize=7, ncol=2, loc="upper left")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
