@@ -25,8 +25,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" sh tools/demo.sh $(DEMO)
 
+# As many processes as there are cores, four at most; the tests of one file stay together.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # What failed in the last run, and nothing where none did.
 test-again: lint

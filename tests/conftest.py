@@ -1,5 +1,6 @@
 """What all tests share: settings of the property tests, and a real PostgreSQL for those that ask for one."""
 
+import os
 import sys
 
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import HealthCheck, settings
 from tests.support.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
+
+# Several processes of tests share the processor: one thread each, also for the services and commands that they start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Property tests judge results, not this machine's speed today.
 settings.register_profile("seedproof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
