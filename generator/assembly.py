@@ -63,6 +63,7 @@ def assemble(
         return Assembled(load(model.folder, device=device, dtype=dtype), own, None)
     from generator.diffusion import DiffusersPipeline
     from generator.loading import hush
+    from generator.surroundings import show_open_mask
 
     hush()
     chosen = scheduler or own
@@ -72,6 +73,8 @@ def assemble(
         warnings.simplefilter("ignore", FutureWarning)  # about configurations of models that nobody here wrote
         pipe = _pipe(model, family, chosen, dtype)
     _check_channels(model, pipe, family, decoder)
+    if family.masked:
+        show_open_mask(getattr(pipe, family.denoiser), int(decoder.config.latent_channels))
     pipe.vae_scale_factor = _factor(decoder)
     pipe.set_progress_bar_config(disable=True)
     apply_adapters(pipe, adapters)
@@ -95,7 +98,7 @@ def _pipe(model: InstalledModel, family: Family, scheduler: Scheduler, dtype: to
     if parts[family.denoiser] is None or parts["tokenizer"] is None or parts["text_encoder"] is None:
         raise MissingModelError(f"{model.folder}: {family.denoiser}, tokenizer or text_encoder is missing")
     options = options_of(model, family)
-    kind = getattr(diffusers, family.pipeline)
+    kind = getattr(diffusers, family.runs or family.pipeline)
     taken = inspect.signature(kind.__init__).parameters
     if "requires_safety_checker" in taken:
         options["requires_safety_checker"] = False  # it looks at decoded pictures, and there are none here
@@ -155,14 +158,15 @@ def _factor(decoder: Any) -> int:
 
 def _check_channels(model: InstalledModel, pipe: Any, family: Family, decoder: Any) -> None:
     denoiser = getattr(pipe, family.denoiser).config
-    reads = int(denoiser.in_channels) // (4 if family.packed else 1)
+    reads = family.channels(int(denoiser.in_channels))
     gives = getattr(denoiser, "out_channels", None) or reads
     gives = reads if family.packed else int(gives)
     decodes = int(decoder.config.latent_channels)
     if reads != decodes or gives not in (reads, 2 * reads):
         raise MissingModelError(
-            f"{model.folder}: the denoiser reads {reads} channels and gives {gives}, the decoder reads {decodes}; "
-            "only text-to-image models are supported"
+            f"{model.folder}: the denoiser reads {denoiser.in_channels} channels, which makes latents of {reads}, and "
+            f"gives {gives}; the decoder reads {decodes}. Only text-to-image models are supported, and those for "
+            "inpainting with mask channels"
         )
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from generator.families import PACKED
 from generator.guard import Streams, numbered_draws
 from generator.inversion import Backwards
 from generator.loading import downscale_factor, scale_to_decoder
 from generator.remix.capture import capture
-from generator.sizes import LARGEST, PACKED
+from generator.sizes import LARGEST
 from provenance.errors import EnvironmentFault, MissingModelError, SeedproofError, UsageError
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class DiffusersPipeline:
         for side in (width, height):
             if side % step or not step <= side <= LARGEST:
                 raise UsageError(f"--size: sides must be multiples of {step} from {step} to {LARGEST}, not {side}")
-        channels = int(config.in_channels)
-        return channels // PACKED**2 if self.family.packed else channels, height // factor, width // factor
+        return self.family.channels(int(config.in_channels)), height // factor, width // factor
 
     @torch.inference_mode()
     def sample(

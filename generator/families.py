@@ -14,7 +14,10 @@ from provenance.errors import MissingModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DECODERS", "FAMILIES", "HOUSE_PIPELINE", "PARTS", "Family", "family_of"]
+__all__ = ["DECODERS", "FAMILIES", "HOUSE_PIPELINE", "PACKED", "PARTS", "Family", "family_of"]
+
+PACKED = 2
+"""Latents that travel as patches: values a side of each."""
 
 HOUSE_PIPELINE = "HousePipeline"
 """Class name of the house model's folder, run by ``generator.pipeline`` and not by diffusers."""
@@ -37,6 +40,8 @@ class Family:
         steps, guidance: what is usual for it.
         tokens: prompt tokens that its longest text encoder reads; None where the tokenizer says.
         old_callback: progress is told by ``callback`` and not by ``callback_on_step_end``.
+        masked: the denoiser reads a mask and the latent around it as well, 2 C + 1 channels (surroundings.py).
+        runs: the class of diffusers that is built where it is not ``pipeline``.
     """
 
     pipeline: str
@@ -52,6 +57,16 @@ class Family:
     guidance: str = "7"
     tokens: int | None = None
     old_callback: bool = False
+    masked: bool = False
+    runs: str = ""
+
+    def channels(self, reads: int) -> int:
+        """Channels of a latent whose denoiser reads so many; 0 where no latent would fit."""
+        if self.packed:
+            return reads // PACKED**2
+        if self.masked:
+            return (reads - 1) // 2 if reads % 2 else 0
+        return reads
 
 
 _CLIP = ("text_encoder", "tokenizer")
@@ -74,6 +89,24 @@ FAMILIES: Mapping[str, Family] = {
             options=("force_zeros_for_empty_prompt",),
             unused=("feature_extractor", "image_encoder"),
             guidance="5",
+        ),
+        Family(
+            "StableDiffusionInpaintPipeline",
+            "unet",
+            _CLIP,
+            unused=("safety_checker", "feature_extractor", "image_encoder"),
+            masked=True,
+            runs="StableDiffusionPipeline",
+        ),
+        Family(
+            "StableDiffusionXLInpaintPipeline",
+            "unet",
+            _CLIP_TWICE,
+            options=("force_zeros_for_empty_prompt",),
+            unused=("feature_extractor", "image_encoder"),
+            guidance="5",
+            masked=True,
+            runs="StableDiffusionXLPipeline",
         ),
         Family(
             "StableDiffusion3Pipeline",

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from generator.configuration import count_of, downscale_factor, read_configuration
-from generator.families import FAMILIES, HOUSE_PIPELINE
+from generator.families import FAMILIES, HOUSE_PIPELINE, PACKED
 from provenance.errors import InvalidError, MissingModelError, UsageError
 
 if TYPE_CHECKING:
     from generator.models import InstalledModel
 
-__all__ = ["LARGEST", "MAX_SIDE", "MIN_SIDE", "PACKED", "early_latent_shape"]
+__all__ = ["LARGEST", "MAX_SIDE", "MIN_SIDE", "early_latent_shape"]
 
 MIN_SIDE, MAX_SIDE = 64, 512
 """Pictures that a model trained on 128 pixels is asked for; beyond that it repeats itself."""
 
 LARGEST = 4096
 """Side in pixels for other models; a larger picture is a mistake more often than a wish."""
-
-PACKED = 2
-"""Latents that travel as patches: values a side of each."""
 
 
 def early_latent_shape(model: InstalledModel, width: int, height: int) -> tuple[int, int, int] | None:
@@ -48,5 +45,4 @@ def early_latent_shape(model: InstalledModel, width: int, height: int) -> tuple[
     for side in (width, height):
         if side % step or not low <= side <= high:
             raise UsageError(f"--size: sides must be multiples of {step} from {low} to {high}, not {side}")
-    packed = family is not None and family.packed
-    return channels // PACKED**2 if packed else channels, height // factor, width // factor
+    return family.channels(channels) if family else channels, height // factor, width // factor

@@ -15,6 +15,7 @@ from provenance.report import Status, Verdict
 from tests.generator import tiny
 from tests.generator.tinystudio import job, judge, studio
 from tests.support.forge import parts_of, step
+from tests.support.hub import COMMIT, Hub, serve
 
 
 @pytest.mark.parametrize("name", ["owner/name", "Mitsua/mitsua-likes", "a/b.c-d_e"])
@@ -42,23 +43,66 @@ def test_offline_is_said_plainly(monkeypatch, tmp_path):
         fetch_model("owner/name", None)
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
-        ("RepositoryNotFoundError", "no such model on the hub"),
-        ("RevisionNotFoundError", "no such revision"),
-        ("GatedRepoError", "terms"),
-        ("LocalEntryNotFoundError", "cannot be reached"),
-    ],
-)
-def test_what_the_hub_answers_is_one_line(monkeypatch, kind, words):
-    def answer(*_args, **_kwargs):
-        error = getattr(huggingface_hub.errors, kind)
-        raise error.__new__(error, "no")
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on this machine; beside the model lie files that nobody should take from it."""
+    folder = tiny.copy("sd1", tmp_path / "published")
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"a pickle")
+    (folder / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another copy")
+    (folder / "all-in-one.safetensors").write_bytes(b"the same again")
+    (folder / "pipeline.py").write_text("raise SystemExit")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with serve(Hub(folder)) as served:
+        files = f"{served.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.url)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", files)
+        yield served
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
+
+def test_only_safetensors_and_configuration_are_taken(hub):
+    found = open_model("owner/name", revision="v1")
+    assert found.identity.name == "owner/name"
+    assert found.identity.digest == open_model(str(tiny.model("sd1"))).identity.digest
+    assert "unet/config.json" in hub.sent
+    assert not [name for name in hub.sent if name.endswith((".bin", ".py", ".fp16.safetensors"))]
+    assert "all-in-one.safetensors" not in hub.sent
+
+
+def test_what_was_brought_once_is_not_brought_again(hub):
+    first = open_model("owner/name", revision="v1")
+    hub.sent.clear()
+    again = open_model("owner/name", revision="v1")
+    by_commit = open_model("owner/name", revision=COMMIT)
+    assert not [name for name in hub.sent if not name.startswith("/api/")]
+    assert first.identity.digest == again.identity.digest == by_commit.identity.digest
+
+
+def test_code_is_brought_only_where_it_is_trusted(hub):
+    open_model("owner/name", trust_remote_code=True)
+    assert "pipeline.py" in hub.sent
+
+
+@pytest.mark.parametrize(
+    ("name", "revision", "words"),
+    [("owner/other", None, "no such model on the hub"), ("owner/name", "v2", "no such revision")],
+)
+def test_what_the_hub_does_not_have_is_one_line(hub, name, revision, words):
     with pytest.raises(MissingModelError, match=words) as told:
-        open_model("owner/name", revision="v1")
+        open_model(name, revision=revision)
+    assert "\n" not in str(told.value)
+    assert not [name for name in hub.sent if not name.startswith("/api/")]
+
+
+def test_a_gated_model_asks_for_its_terms(hub):
+    hub.gated = True
+    with pytest.raises(MissingModelError, match="terms accepted"):
+        open_model("owner/name")
+
+
+def test_a_hub_that_is_down_is_one_line(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(MissingModelError, match="cannot be reached") as told:
+        open_model("owner/name")
     assert "\n" not in str(told.value)
 
 
@@ -69,24 +113,6 @@ def test_disk_full_while_downloading(monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
     with pytest.raises(MissingModelError, match="No space left"):
         open_model("owner/name")
-
-
-def test_only_safetensors_and_configuration_are_asked_for(monkeypatch):
-    asked = {}
-
-    def answer(name, **kwargs):
-        asked.update(kwargs, name=name)
-        return str(tiny.model("sd1"))
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", answer)
-    found = open_model("owner/name", revision="abc")
-    assert asked["name"] == "owner/name"
-    assert asked["revision"] == "abc"
-    assert found.identity.name == "owner/name"
-    assert found.identity.digest == open_model(str(tiny.model("sd1"))).identity.digest
-    assert not any(pattern.endswith((".bin", ".py", ".ckpt", "*")) for pattern in asked["allow_patterns"])
-    open_model("owner/name", trust_remote_code=True)
-    assert "*.py" in asked["allow_patterns"]
 
 
 def test_a_revision_of_a_folder():

@@ -185,6 +185,9 @@ def parts(family):
         case "sd2-v":
             levels = EulerDiscreteScheduler(**LEVELS, prediction_type="v_prediction", timestep_spacing="leading")
             return "StableDiffusionPipeline", {**one, "unet": unet(), "vae": autoencoder(), "scheduler": levels}, {}
+        case "inpainting":
+            nine = {"unet": unet(4, in_channels=9), "vae": autoencoder(), "scheduler": ddim}
+            return "StableDiffusionInpaintPipeline", {**one, **nine}, {}
         case "eight-channels":
             eight = {"unet": unet(8), "vae": autoencoder(8, scaling_factor=0.7), "scheduler": ddim}
             return "StableDiffusionPipeline", {**one, **eight}, {}
@@ -231,7 +234,7 @@ def t5_wide():
     )
 
 
-FAMILIES = ("sd1", "sd2-v", "eight-channels", "decoder-only", "sdxl", "sd3", "flux", "pixart")
+FAMILIES = ("sd1", "sd2-v", "eight-channels", "inpainting", "decoder-only", "sdxl", "sd3", "flux", "pixart")
 
 
 def write(family, folder):

@@ -31,6 +31,8 @@ def every_operation(family):
         (operation("blend", one, two, mode="spherical", weight=Decimal("0.3")), (one, two)),
         (operation("blend", one, two, one, mode="linear", w0=HALF, w1=HALF, w2=Decimal(0)), (one, two, one)),
     ]
+    if family == "inpainting":
+        found.append((operation("inpaint", one, mask=bits, strength=Decimal(1), mode="native"), (one,)))
     if family in workshop.FLOWS:
         numbers = {"strength": HALF, "average": 2, "source_guidance": Decimal("1.5")}
         found.append((operation("flow-edit", one, **numbers), (one,)))
@@ -50,7 +52,7 @@ def recipe_of(family, found, **changes):
     return parse_recipe(format_recipe(made))
 
 
-@pytest.mark.parametrize("family", ["sd1", "sdxl", "flux", "house"])
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "flux", "house", "inpainting"])
 def test_every_operation_regenerates_from_its_recipe_alone(family):
     machine = open_regenerator([workshop.name(family)])
     for found, sources in every_operation(family):
@@ -100,6 +102,35 @@ def test_inversion_finds_the_childs_noise_and_no_other(family):
         assert cosine(back[:, where], noise[:, where]) > 0.3
         wrong = machine.invert(replace(made, seed=bytes(32)), NEW, latent, [one])
         assert abs(cosine(wrong[:, where], other[:, where])) < 0.2
+
+
+def test_native_inpainting_is_shown_what_is_around_the_hole():
+    """Its inside follows from the surroundings beyond what blending puts there; outside every integer is the parent's."""
+    one, other = parent("inpainting"), parent("inpainting", workshop.OTHER, "snowy mountains")
+    inside, bits = workshop.left_half("inpainting")
+    room = workshop.runtime("inpainting")
+    told = {"steps": workshop.STEPS, "guidance": 3.0, "seed": workshop.OTHER}
+    made = {}
+    for mode in ("native", "blend"):
+        for name, source in (("one", one), ("other", other)):
+            found = operation("inpaint", source, mask=bits, strength=Decimal(1), mode=mode)
+            made[mode, name] = room.remix(found, [source], NEW, **told)
+            steps = source.recipe.latent_steps
+            assert np.array_equal(
+                quantise(made[mode, name], steps)[:, ~inside], quantise(source.latent, steps)[:, ~inside]
+            )
+    assert not np.allclose(made["native", "one"][:, inside], made["blend", "one"][:, inside], atol=1e-3)
+    assert not np.allclose(made["native", "one"][:, inside], made["native", "other"][:, inside], atol=1e-3)
+
+
+def test_a_native_inpainting_of_everything_is_text_to_image():
+    one = parent("inpainting")
+    bits = np.packbits(np.ones(one.latent.shape[1:], bool).ravel()).tobytes()
+    found = operation("inpaint", one, mask=bits, strength=Decimal(1), mode="native")
+    told = {"steps": workshop.STEPS, "guidance": 3.0}
+    made = workshop.runtime("inpainting").remix(found, [one], NEW, seed=workshop.OTHER, **told)
+    fresh = workshop.sample("inpainting", workshop.OTHER, NEW.text)
+    assert np.allclose(made, fresh[0].numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["sd1", "house"])

@@ -16,10 +16,10 @@ from provenance.ports import Material
 from provenance.recipe import Prompt, Recipe
 from tests.generator import tiny
 
-FAMILIES = ("sd1", "sd2-v", "eight-channels", "sdxl", "sd3", "flux", "pixart", "house")
+FAMILIES = ("sd1", "sd2-v", "eight-channels", "inpainting", "sdxl", "sd3", "flux", "pixart", "house")
 """Those whose sampler can be entered midway."""
 
-UNETS = ("sd1", "sd2-v", "eight-channels", "sdxl", "house")
+UNETS = ("sd1", "sd2-v", "eight-channels", "inpainting", "sdxl", "house")
 FLOWS = ("sd3", "flux", "house")
 STEPS = 4
 SEED = bytes([7]) * 32
