@@ -6,7 +6,7 @@ One adapter (``generator.diffusion``) serves them all. A family is in the table 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from provenance.errors import MissingModelError
@@ -73,41 +73,30 @@ _CLIP = ("text_encoder", "tokenizer")
 _CLIP_TWICE = (*_CLIP, "text_encoder_2", "tokenizer_2")
 _PIXART = {"clean_caption": False, "use_resolution_binning": False}
 
+_STABLE_DIFFUSION = Family(
+    "StableDiffusionPipeline",
+    "unet",
+    _CLIP,
+    unused=("safety_checker", "feature_extractor", "image_encoder"),
+)
+_SDXL = Family(
+    "StableDiffusionXLPipeline",
+    "unet",
+    _CLIP_TWICE,
+    options=("force_zeros_for_empty_prompt",),
+    unused=("feature_extractor", "image_encoder"),
+    guidance="5",
+)
+
 FAMILIES: Mapping[str, Family] = {
     family.pipeline: family
     for family in (
-        Family(
-            "StableDiffusionPipeline",
-            "unet",
-            _CLIP,
-            unused=("safety_checker", "feature_extractor", "image_encoder"),
+        _STABLE_DIFFUSION,
+        _SDXL,
+        replace(
+            _STABLE_DIFFUSION, pipeline="StableDiffusionInpaintPipeline", masked=True, runs=_STABLE_DIFFUSION.pipeline
         ),
-        Family(
-            "StableDiffusionXLPipeline",
-            "unet",
-            _CLIP_TWICE,
-            options=("force_zeros_for_empty_prompt",),
-            unused=("feature_extractor", "image_encoder"),
-            guidance="5",
-        ),
-        Family(
-            "StableDiffusionInpaintPipeline",
-            "unet",
-            _CLIP,
-            unused=("safety_checker", "feature_extractor", "image_encoder"),
-            masked=True,
-            runs="StableDiffusionPipeline",
-        ),
-        Family(
-            "StableDiffusionXLInpaintPipeline",
-            "unet",
-            _CLIP_TWICE,
-            options=("force_zeros_for_empty_prompt",),
-            unused=("feature_extractor", "image_encoder"),
-            guidance="5",
-            masked=True,
-            runs="StableDiffusionXLPipeline",
-        ),
+        replace(_SDXL, pipeline="StableDiffusionXLInpaintPipeline", masked=True, runs=_SDXL.pipeline),
         Family(
             "StableDiffusion3Pipeline",
             "transformer",

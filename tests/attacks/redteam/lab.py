@@ -239,7 +239,7 @@ def attempt(check, figures=None, is_the_victims=lambda _: False):
 
 def plain(message):
     """An error's message without what differs from attempt to attempt."""
-    message = re.sub(r"https?://\S+|'[^']*'|\"[^\"]*\"", "...", message)
+    message = re.sub(r"https?://\S+|(?<!\S)/\S+|'[^']*'|\"[^\"]*\"", "...", message)
     return re.sub(r"\b[0-9a-f]{12,}(\.\.\.)?|(?<![\w-])-?\d[\d.,:]*", "N", message)[:90]
 
 
