@@ -131,9 +131,12 @@ def compare(
     entropy: bytes,
     *,
     draws: int = DRAWS,
+    seek_noise: bool = True,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run steps 13 to 16. ``picture``: uint8 (height, width, 3) out of a file of format ``kind``.
+
+    Without ``seek_noise`` step 15, the longest, is left out: for who has found the noise in the stored latent.
 
     Raises:
         EnvironmentFault: OpenCV is not installed, or the claimed picture cannot be decoded here.
@@ -153,7 +156,11 @@ def compare(
         lain = register(drawn, picture)
         (seeds if same_prompt else others).append(0.0 if lain is None else lain.likeness.bits)
     ranked = replace(rank(found.likeness.bits, seeds or others), nearest=max((*seeds, *others), default=0.0))
-    noise, noted = _noise_check(subject, found, regenerator, reference.shape[:2], progress)
+    noise, noted = (
+        _noise_check(subject, found, regenerator, reference.shape[:2], progress)
+        if seek_noise
+        else (None, Check(15, Status.SKIP, "not needed: the seed's noise was found in the stored latent"))
+    )
     changes = find_changes(reference, found)
     checks = (
         _registration_check(found, words),

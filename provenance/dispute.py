@@ -13,9 +13,11 @@ A claim *explains* its own picture if it is authentic or consistent, and the oth
 the other picture is a copy of its own (5). Time decides only between claims that explain the same; an own log proves
 none.
 
-Noise can be taken out of a copy as well as put in, the victim's seed being public, so that 4 finds nothing on either
-side. Then a claim that was made again from its seed (3) explains a near copy of its picture whose own claim was not.
-Where both were made again and neither is near, they are two works: few draws find pictures of one prompt alike.
+Noise can be taken out of a copy as well as put in, the victim's seed being public, so that 4 finds too little on either
+side. Then a claim that was made again from its seed (3) explains a near copy of its picture whose own claim was not,
+and a copy (5) in which half the bits of its noise are left: who grinds seeds until his picture looks like another's,
+to say that this one is a copy of his, gets neither (COPY_BITS). Where both were made again and neither is near, they
+are two works: few draws find pictures of one prompt alike.
 """
 
 from __future__ import annotations
@@ -42,6 +44,12 @@ NEAR_BITS, NEAR_MARGIN = 1.0, 3.0
 """Bits a value, and how many times those of the best chance draw, that make another picture a near copy (5).
 
 A correlation of 0.87: a picture with noise put in and taken out keeps that until it is plainly damaged.
+"""
+
+COPY_BITS = REQUIRED_BITS // 2
+"""Bits of noise in a copy's latent that make it one of a picture that was made again, where other seeds come nearer.
+
+To find a seed with so many takes 2^64 noises, tens of millions of years of one core, before its picture is looked at.
 """
 
 
@@ -88,6 +96,11 @@ class Crossing:
         """Whether the other's picture is so close to this claim's as no other seed under its recipe comes by far."""
         found = None if self.comparison is None else self.comparison.rank
         return found is not None and found.beaten and found.tested >= max(NEAR_BITS, NEAR_MARGIN * found.nearest)
+
+    @property
+    def copied(self) -> bool:
+        """Whether the other's picture comes from this claim's, if this one alone was made again from its seed."""
+        return self.near or (self.alike and self.bits >= COPY_BITS)
 
     @property
     def explains(self) -> bool:
@@ -157,10 +170,12 @@ def settle(a: Side, b: Side, of_a: Crossing, of_b: Crossing) -> tuple[Outcome, s
         )
     if a.regenerated != b.regenerated and (of_a if a.regenerated else of_b).explains:
         better, weaker = (a, b) if a.regenerated else (b, a)
-        if (of_a if a.regenerated else of_b).near:
+        own = of_a if a.regenerated else of_b
+        if own.copied:
+            how = "a near copy of it" if own.near else f"a copy of it with its noise left in it (2^-{own.bits:.0f})"
             return (Outcome.A if a.regenerated else Outcome.B), (
-                f"{better.letter} was made again from its seed and {weaker.letter}, whose picture is a near copy of "
-                f"it, was not: {weaker.claimed.reason}; only making {weaker.letter} again could show otherwise"
+                f"{better.letter} was made again from its seed and {weaker.letter}, whose picture is {how}, was not: "
+                f"{weaker.claimed.reason}; only making {weaker.letter} again could show otherwise"
             )
         return Outcome.UNDETERMINED, (
             f"{better.letter} was made again from its seed and {weaker.letter} was not: {weaker.claimed.reason}; "
@@ -254,6 +269,7 @@ def _cross(one: Side, other: Side, request: Request, draws: int) -> Crossing:
             one.prompt,
             request.entropy,
             draws=draws,
+            seek_noise=bits < REQUIRED_BITS,
             progress=request.progress,
         )
     except EnvironmentFault as error:

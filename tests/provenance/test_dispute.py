@@ -1,6 +1,7 @@
 """The rules by which a dispute is settled, over sides that are made up: no model, no picture."""
 
 import datetime as dt
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -106,6 +107,23 @@ def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
     outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), weaker, weaker)
     assert outcome is Outcome.UNDETERMINED
     assert "making B again would decide" in reason
+
+
+@pytest.mark.parametrize(("bits", "decided"), [(118.0, True), (64.0, True), (63.9, False)])
+def test_a_copy_with_half_the_noise_left_in_it_is_of_the_picture_that_was_made_again(bits, decided):
+    copy = replace(alike(), bits=bits)
+    outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), copy, NONE)
+    assert outcome is (Outcome.A if decided else Outcome.UNDETERMINED)
+    assert ("with its noise left in it" in reason) is decided
+
+
+def test_half_the_noise_alone_decides_nothing():
+    for crossing in (replace(unlike(), bits=118.0), noise(118.0)):
+        assert settle(side("A"), side("B", Verdict.CONSISTENT), crossing, NONE)[0] is not Outcome.A
+    for verdict in (Verdict.CONSISTENT, Verdict.AUTHENTIC):
+        copy = replace(alike(), bits=118.0)
+        outcome = settle(side("A", verdict), side("B", verdict), copy, NONE)[0]
+        assert outcome in (Outcome.UNDETERMINED, Outcome.BOTH)
 
 
 def test_a_near_copy_decides_nothing_where_nobody_or_everybody_was_regenerated():

@@ -108,7 +108,7 @@ def before_the_dispute(lab, i, take_out):
     figures |= {
         "victims_bits": mine.bits,
         "thiefs_bits": his.bits,
-        "linked": float(min(mine.bits, 1e6) >= REQUIRED_BITS),
+        "linked": float(mine.bits >= REQUIRED_BITS),
     }
     if near is not None:
         figures |= {"likeness": near.tested, "nearest_likeness": near.nearest}
@@ -160,6 +160,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, None),
         success=_LOST,
+        edition=2,
     ),
     Threat(
         name="injection-erased",
@@ -170,6 +171,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, True),
         success=_LOST,
+        edition=2,
     ),
 )
 
