@@ -17,7 +17,8 @@ from provenance.errors import UsageError
 __all__ = ["Backwards"]
 
 ITERATIONS = 3
-"""Evaluations of the model for each step; one is the approximation of DDIM inversion."""
+"""Evaluations of the model for each step; one is the approximation of DDIM inversion, and is enough for the house model
+(:func:`generator.sampler.invert_flow_euler`). Whether it is for models of full size was not measured."""
 
 
 class Backwards:

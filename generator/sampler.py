@@ -48,13 +48,15 @@ def invert_flow_euler(
     velocity: Callable[[torch.Tensor, float], torch.Tensor],
     x: torch.Tensor,
     sigmas: Sequence[float],
-    iterations: int = 3,
+    iterations: int = 1,
 ) -> torch.Tensor:
     """Undo :func:`sample_flow_euler` step by step, from data back to the noise.
 
-    The forward step is y = x + h v(x, sigma); its inverse solves x = y - h v(x, sigma) by fixed-point iteration, as in
-    accelerated iterative diffusion inversion (Pan et al., arXiv 2309.04907). ``iterations`` = 1 evaluates the field at
-    y, which is DDIM inversion's approximation. The sigmas are the forward ones.
+    The forward step is y = x + h v(x, sigma). One evaluation takes the field at y, as DDIM inversion does. More solve
+    x = y - h v(x, sigma) by fixed-point iteration (accelerated iterative diffusion inversion, Pan et al., arXiv
+    2309.04907): for exact latents. They amplify what rounding to stored integers changed; of the house model's pictures
+    one evaluation finds a cosine of 0.25 to 0.86 with the noise where three find 0.13 to 0.84, in every one that was
+    tried (4 to 50 steps, guidance 2.5 and 5). The sigmas are the forward ones.
     """
     for sigma, following in zip(reversed(sigmas[:-1]), reversed(sigmas[1:]), strict=True):
         target, step = x, following - sigma

@@ -130,5 +130,5 @@ THREAT = Threat(
     kind="optimised",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
-    edition=2,
+    edition=3,
 )

@@ -74,6 +74,6 @@ THREAT = Threat(
     method="own seeds ground at the fewest steps and the strongest guidance that the calibration covers; the nearest seed's noise injected; verified with regeneration",
     kind="optimised",
     attempt=attempt,
-    edition=2,
+    edition=3,
     success=frozenset({"authentic", "consistent"}),
 )
