@@ -92,8 +92,11 @@ class Edge:
 
     def covers(self, tile: Tile) -> bool:
         """Whether this is (a part of) the edge's own partial tile."""
-        level = tile.level or 0
-        return level < len(self.rows) and tile.index == (self.size >> TILE_HEIGHT * level) // FULL_WIDTH
+        return self.has(tile.level or 0, tile.index)
+
+    def has(self, level: int, index: int) -> bool:
+        """Whether its partial tile of a level is that of this index."""
+        return level < len(self.rows) and index == (self.size >> TILE_HEIGHT * level) // FULL_WIDTH
 
     def _node(self, level: int, position: int) -> bytes:
         """A complete subtree that the root is made of: all of them stand in partial tiles."""

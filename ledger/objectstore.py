@@ -81,8 +81,8 @@ class ObjectStore:
         found = self._get(path, MAX_BUNDLE_BYTES)
         return None if found is None else found[0]
 
-    def peek(self, _path: str, _start: int, _length: int) -> bytes | None:
-        """See :class:`~ledger.tilestore.TileStore`: a network is always waited for."""
+    def part(self, _path: str, _start: int, _length: int, *, wait: bool = True) -> bytes | None:  # noqa: ARG002
+        """See :class:`~ledger.tilestore.TileStore`: a request for a part costs as much as one for the whole."""
         return None
 
     def remove_partial(self, tile: Tile) -> None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from provenance.merkle import Nodes
 
-    Siblings = Callable[[int, int], list[bytes]]
+    Siblings = Callable[[int, int, int], list[bytes]]
 
-__all__ = ["Tails", "inclusion_path"]
+__all__ = ["Tails", "consistency_path", "inclusion_path"]
 
 _KEPT = 1_024
 
@@ -49,9 +49,9 @@ def inclusion_path(
 ) -> list[bytes]:
     """What :func:`provenance.merkle.inclusion_path` gives; ``tails`` are those of this one log.
 
-    ``siblings`` gives the hashes beside the way from a leaf to the complete subtree of a height, for those who have
-    them at hand; by default ``nodes`` is asked for each. With ``above`` it is only what lies above the complete subtree
-    of that height which has the leaf.
+    ``siblings`` gives the hashes beside the way of a leaf from one height to another, for those who have them at hand;
+    by default ``nodes`` is asked for each. With ``above`` it is only what lies above the complete subtree of that
+    height which has the leaf.
 
     Raises:
         ForgedError: ``index`` is no leaf of a tree of ``size`` leaves.
@@ -67,8 +67,26 @@ def inclusion_path(
     if siblings is None:
         path = [nodes(height, (index >> height) ^ 1) for height in range(above, level)]
     else:
-        path = siblings(index, level)[above:]
+        path = siblings(index, above, level)
     end = low + (1 << level)
     if end < size:
         path.append(tails.hash(nodes, end, size))
     return path + left[::-1]
+
+
+def consistency_path(
+    nodes: Nodes, first: int, size: int, tails: Tails, *, siblings: Siblings | None = None
+) -> list[bytes]:
+    """What :func:`provenance.merkle.consistency_path` gives; ``tails`` and ``siblings`` are as above.
+
+    The last leaf of the tree of ``first`` leaves ends a complete subtree of it, the smallest one that the proof needs:
+    it has that subtree, and the way from there to the root of the tree of ``size`` leaves.
+
+    Raises:
+        ForgedError: ``first`` is not between 1 and ``size``.
+    """
+    if not 0 < first < size:
+        return merkle.consistency_path(nodes, first, size)
+    height = (first & -first).bit_length() - 1
+    way = inclusion_path(nodes, first - 1, size, tails, siblings=siblings, above=height)
+    return way if first == 1 << height else [nodes(height, (first >> height) - 1), *way]

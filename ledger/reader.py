@@ -78,6 +78,11 @@ class Reader(Beside):
         """Where its tiles stand, if it is served."""
         return self._store
 
+    @property
+    def checked_tiles(self) -> TileCache:
+        """Full tiles that were read, each of which led to a signed root."""
+        return self._cache
+
     def head(self) -> TreeHead:
         """The newest tree that is signed and durable, published or not."""
         with self._reading() as (_, state):
@@ -138,7 +143,7 @@ class Reader(Beside):
         """
         with self._reading() as (connection, state):
             self._check_index(index, state)
-            tree = StoredTree(connection, state.edge, self._cache, self.peek)
+            tree = StoredTree(connection, state.edge, self._cache, self.part)
             return self._receipts.make(connection, tree, index, state.head, served=self._store is not None)
 
     def consistency(self, old: int, size: int) -> list[bytes]:
@@ -150,7 +155,7 @@ class Reader(Beside):
         with self._reading() as (connection, state):
             if size > state.head.size:
                 raise LedgerFault(f"ledger {self.location}: has {state.head.size} entries, not {size}")
-            tree = StoredTree(connection, state.edge, self._cache, self.peek)
+            tree = StoredTree(connection, state.edge, self._cache, self.part)
             return [] if old == 0 <= size else tree.consistency_path(old, size)
 
     def stamps(self, size: int) -> list[evidence.StampRow]:
@@ -200,7 +205,11 @@ class Reader(Beside):
 
     def peek(self, path: str, start: int, length: int) -> bytes | None:
         """That part of a tile, if its store has it without waiting; None says nothing."""
-        return None if self._store is None else self._store.peek(path, start, length)
+        return None if self._store is None else self._store.part(path, start, length, wait=False)
+
+    def part(self, path: str, start: int, length: int) -> bytes | None:
+        """That part of a tile, if its store is a folder; None says nothing."""
+        return None if self._store is None else self._store.part(path, start, length)
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint that everybody can see, as bytes."""

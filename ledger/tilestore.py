@@ -44,8 +44,8 @@ class TileStore(Protocol):
     def get(self, path: str) -> bytes | None:
         """A tile's content."""
 
-    def peek(self, path: str, start: int, length: int) -> bytes | None:
-        """That part of a tile, if it can be had without waiting; None says nothing. Never raises."""
+    def part(self, path: str, start: int, length: int, *, wait: bool = True) -> bytes | None:
+        """That part of a tile, if it is cheap; without ``wait`` only if it is at hand. None says nothing, no fault."""
 
     def remove_partial(self, tile: Tile) -> None:
         """Forget the partial tiles at the place of a full one that is published."""
@@ -107,22 +107,21 @@ class DiskStore:
         """See :class:`TileStore`."""
         return _read(self._root / path, MAX_BUNDLE_BYTES)
 
-    def peek(self, path: str, start: int, length: int) -> bytes | None:
-        """See :class:`TileStore`: what the system holds in memory of the file, where it tells that apart (Linux)."""
-        if _AT_ONCE is None:
+    def part(self, path: str, start: int, length: int, *, wait: bool = True) -> bytes | None:
+        """See :class:`TileStore`. At hand is what the system holds in memory, where it tells that apart (Linux)."""
+        if not wait and _AT_ONCE is None:
             return None
-        found = bytearray(length)
         try:
             handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             return None
         try:
-            read = os.preadv(handle, [found], start, _AT_ONCE)
+            found = os.pread(handle, length, start) if wait else _read_at_once(handle, length, start)
         except OSError:
             return None
         finally:
             os.close(handle)
-        return bytes(found) if read == length else None
+        return found if len(found) == length else None
 
     def remove_partial(self, tile: Tile) -> None:
         """See :class:`TileStore`."""
@@ -178,6 +177,11 @@ class DiskStore:
             Path(name).unlink(missing_ok=True)
             raise
         return Path(name)
+
+
+def _read_at_once(handle: int, length: int, start: int) -> bytes:
+    found = bytearray(length)
+    return bytes(found[: os.preadv(handle, [found], start, _AT_ONCE or 0)])
 
 
 def _compare(target: Path, data: bytes) -> None:

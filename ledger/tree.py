@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from ledger.fulltile import GROUP_BYTES, INNER_HEIGHT, TileTop, WholeTile
-from ledger.paths import inclusion_path
-from ledger.treetiles import EdgeTile, LeafTile, TileCache, tile_damage
+from ledger.paths import consistency_path, inclusion_path
+from ledger.treetiles import EdgeTile, LeafTile, TileCache, damaged
 from provenance import merkle
 from provenance.errors import EncodingError, LedgerFault
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, tile_path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ledger.edge import Edge
     from ledger.treetiles import TreeTile
 
-    Peek = Callable[[str, int, int], bytes | None]
+    Part = Callable[[str, int, int], bytes | None]
 
 __all__ = ["GROUP_COLUMNS", "StoredTree", "TileCache"]
 
@@ -41,15 +41,15 @@ _READ_GROUP = text(f"SELECT {GROUP_COLUMNS} FROM tiles t WHERE t.level = 0 AND t
 class StoredTree:
     """Complete subtrees by (level, position). Lives for one transaction, in which ``edge`` is the head's.
 
-    ``peek`` may have a part of a published tile without waiting, as :meth:`ledger.tilestore.TileStore.peek` does. It is
-    believed as little as the database is.
+    ``part`` may have a part of a published tile more cheaply than the database, as that of
+    :class:`ledger.tilestore.TileStore` does. It is believed as little as the database is.
     """
 
-    def __init__(self, connection: Connection, edge: Edge, cache: TileCache, peek: Peek | None = None) -> None:
+    def __init__(self, connection: Connection, edge: Edge, cache: TileCache, part: Part | None = None) -> None:
         self._connection = connection
         self._edge = edge
         self._cache = cache
-        self._peek = peek
+        self._part = part
         self._held: dict[tuple[int, int], TreeTile] = {}
 
     def node(self, level: int, position: int) -> bytes:
@@ -89,12 +89,12 @@ class StoredTree:
 
     def consistency_path(self, old: int, size: int) -> list[bytes]:
         """That the tree of ``old`` leaves is a prefix of that of ``size`` leaves."""
-        return merkle.consistency_path(self.node, old, size)
+        return consistency_path(self.node, old, size, self._cache.tails, siblings=self._siblings)
 
     def group_place(self, leaf: int) -> tuple[int, int] | None:
         """Where GROUP_COLUMNS of a leaf's path have to be read: the tile, and the start. None: they are at hand."""
         index, offset = divmod(leaf, FULL_WIDTH)
-        if self._edge.covers(Tile(0, index)):
+        if self._edge.has(0, index):
             return None
         number, top = offset >> INNER_HEIGHT, self._cache.top(index)
         if top is not None:
@@ -112,17 +112,18 @@ class StoredTree:
         """
         self._held[0, index] = self._leaf_tile(index, start, row)
 
-    def _siblings(self, index: int, height: int) -> list[bytes]:
-        """The hashes beside the way from a leaf to the complete subtree of this height."""
+    def _siblings(self, index: int, low: int, high: int) -> list[bytes]:
+        """The hashes beside the way of a leaf from the complete subtree of height ``low`` to that of ``high``."""
         path: list[bytes] = []
-        for level in range(-(-height // TILE_HEIGHT)):
-            index, offset = divmod(index, FULL_WIDTH)
-            tile = self._held.get((level, index)) or self._hold(level, index)
+        for level in range(low // TILE_HEIGHT, -(-high // TILE_HEIGHT)):
+            start = TILE_HEIGHT * level
+            position, offset = divmod(index >> start, FULL_WIDTH)
+            tile = self._held.get((level, position)) or self._hold(level, position)
             try:
-                path += tile.siblings(offset, min(height - TILE_HEIGHT * level, TILE_HEIGHT))
+                path += tile.siblings(offset, max(low - start, 0), min(high - start, TILE_HEIGHT))
             except IndexError:
                 raise LedgerFault(
-                    f"ledger: tile {index} at level {level} is too narrow; the database is damaged"
+                    f"ledger: tile {position} at level {level} is too narrow; the database is damaged"
                 ) from None
         return path
 
@@ -134,7 +135,7 @@ class StoredTree:
         return found
 
     def _tile(self, level: int, index: int) -> TreeTile:
-        if self._edge.covers(Tile(level, index)):
+        if self._edge.has(level, index):
             return EdgeTile(self._edge.subtrees(level))
         if level:
             return self._whole(level, index)
@@ -143,34 +144,34 @@ class StoredTree:
 
     def _leaf_tile(self, index: int, start: int, row: Sequence[object]) -> LeafTile:
         root, middle, group = row
-        with tile_damage(0, index):
-            top = self._cache.top(index)
-            if top is None:
+        top = self._cache.top(index)
+        if top is None:
+            try:
                 top = TileTop(middle)
-                if top.root != root:
-                    raise EncodingError("its root is another")
-                self._cache.keep_top(index, top)
-            tile = self._with_groups(index, top)
-            tile.take(start // GROUP_BYTES, group)
+                self._check_root(0, index, top.root, root)
+            except EncodingError as error:
+                raise damaged(0, index, error) from error
+            self._cache.keep_top(index, top)
+        tile = self._with_groups(index, top)
+        tile.take(start // GROUP_BYTES, group)
         return tile
 
     def _with_groups(self, index: int, top: TileTop) -> LeafTile:
         def read(number: int) -> object:
             start = number * GROUP_BYTES
-            return self._at_once(index, start) or self._group_row(index, start + 1)[2]
+            return self._from_store(index, start) or self._group_row(index, start + 1)[2]
 
         return LeafTile(index, top, self._cache, read)
 
     def _taken(self, tile: LeafTile, index: int, number: int) -> bool:
-        """Whether the tile has taken this group, since it could be had at once."""
-        data = self._at_once(index, number * GROUP_BYTES)
+        """Whether the tile has taken this group out of the store."""
+        data = self._from_store(index, number * GROUP_BYTES)
         if data is not None:
-            with tile_damage(0, index):
-                tile.take(number, data)
+            tile.take(number, data)
         return data is not None
 
-    def _at_once(self, index: int, start: int) -> bytes | None:
-        return None if self._peek is None else self._peek(tile_path(0, index), start, GROUP_BYTES)
+    def _from_store(self, index: int, start: int) -> bytes | None:
+        return None if self._part is None else self._part(tile_path(0, index), start, GROUP_BYTES)
 
     def _group_row(self, index: int, start: int) -> Sequence[object]:
         row = self._connection.execute(_READ_GROUP, {"tile": index, "start": start}).one_or_none()
@@ -186,13 +187,19 @@ class StoredTree:
         row = self._connection.execute(_READ, {"level": level, "position": index}).one_or_none()
         if row is None:
             raise LedgerFault(f"ledger: the tree has no tile {index} at level {level}; the database is damaged")
-        with tile_damage(level, index):
+        try:
             tile = WholeTile(parse_tile(_bytes(row[1]), FULL_WIDTH))
-            if tile.root != row[0]:
-                raise EncodingError("its root is another")
+            self._check_root(level, index, tile.root, row[0])
+        except EncodingError as error:
+            raise damaged(level, index, error) from error
         if level:
             self._cache.keep_whole(level, index, tile)
         return tile
+
+    def _check_root(self, level: int, index: int, root: bytes, stated: object) -> None:
+        """Refuse a full tile that is not part of the one above it, and so on to the edge, whose root is signed."""
+        if not root == stated == self.node(TILE_HEIGHT * (level + 1), index):
+            raise EncodingError("its root is another")
 
 
 def _bytes(value: object) -> bytes:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from ledger.fulltile import INNER_HEIGHT, TileTop, WholeTile, hash_at
+from ledger.fulltile import INNER_HEIGHT, TileTop, WholeTile, group_beside, group_node
 from ledger.lru import Lru
 from ledger.paths import Tails
 from provenance.errors import EncodingError, LedgerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-__all__ = ["EdgeTile", "LeafTile", "TileCache", "TreeTile", "tile_damage"]
+__all__ = ["EdgeTile", "LeafTile", "TileCache", "TreeTile", "damaged"]
 
 _TOPS, _WHOLE, _GROUPS = 16_384, 256, 2_048
 
@@ -25,8 +24,8 @@ class TreeTile(Protocol):
     def node(self, height: int, offset: int) -> bytes:
         """The subtree of this height over the tile's hashes, the ``offset``-th from the left."""
 
-    def siblings(self, offset: int, height: int) -> list[bytes]:
-        """The hashes beside the way from its ``offset``-th up to this height."""
+    def siblings(self, offset: int, low: int, high: int) -> list[bytes]:
+        """The hashes beside the way of its ``offset``-th from height ``low`` to ``high``."""
 
 
 class LeafTile:
@@ -37,34 +36,39 @@ class LeafTile:
         self._top = top
         self._cache = cache
         self._read = read
-        self._groups: dict[int, list[bytes]] = {}
+        self._groups: dict[int, bytes] = {}
 
     def node(self, height: int, offset: int) -> bytes:
         """See :class:`TreeTile`."""
         if height >= INNER_HEIGHT:
             return self._top.node(height, offset)
         number, place = divmod(offset << height, 1 << INNER_HEIGHT)
-        return hash_at(self._group(number)[height], place >> height)
+        return group_node(self._group(number), height, place >> height)
 
-    def siblings(self, offset: int, height: int) -> list[bytes]:
+    def siblings(self, offset: int, low: int, high: int) -> list[bytes]:
         """See :class:`TreeTile`."""
         number, place = divmod(offset, 1 << INNER_HEIGHT)
-        rows = self._group(number)
-        below = [hash_at(rows[h], (place >> h) ^ 1) for h in range(min(height, INNER_HEIGHT))]
-        return below + [self._top.node(h, (offset >> h) ^ 1) for h in range(INNER_HEIGHT, height)]
+        if low >= INNER_HEIGHT:
+            return list(self._top.beside(number)[low - INNER_HEIGHT : high - INNER_HEIGHT])
+        return [*group_beside(self._group(number), place), *self._top.beside(number)][low:high]
 
-    def take(self, number: int, data: object) -> None:
-        """A group that was read."""
-        self._groups[number] = rows = self._top.group(number, data)
-        self._cache.keep_group(self._index, number, rows)
+    def take(self, number: int, data: object) -> bytes:
+        """A group that was read, with the subtrees over it.
 
-    def _group(self, number: int) -> list[bytes]:
+        Raises:
+            LedgerFault: it is not this tile's.
+        """
+        try:
+            self._groups[number] = group = self._top.group(number, data)
+        except EncodingError as error:
+            raise damaged(0, self._index, error) from error
+        self._cache.keep_group(self._index, number, group)
+        return group
+
+    def _group(self, number: int) -> bytes:
         found = self._groups.get(number) or self._cache.group(self._index, number)
         if found is None:
-            data = self._read(number)
-            with tile_damage(0, self._index):
-                self.take(number, data)
-            found = self._groups[number]
+            found = self.take(number, self._read(number))
         return found
 
 
@@ -78,9 +82,9 @@ class EdgeTile:
         """See :class:`TreeTile`."""
         return self._rows[height][offset]
 
-    def siblings(self, offset: int, height: int) -> list[bytes]:
+    def siblings(self, offset: int, low: int, high: int) -> list[bytes]:
         """See :class:`TreeTile`."""
-        return [self._rows[h][(offset >> h) ^ 1] for h in range(height)]
+        return [self._rows[h][(offset >> h) ^ 1] for h in range(low, high)]
 
 
 class TileCache:
@@ -91,7 +95,7 @@ class TileCache:
 
     def __init__(self, tops: int = _TOPS, whole: int = _WHOLE, groups: int = _GROUPS) -> None:
         self.tails = Tails()
-        self._groups: Lru[tuple[int, int], list[bytes]] = Lru(groups)
+        self._groups: Lru[tuple[int, int], bytes] = Lru(groups)
         self._tops: Lru[int, TileTop] = Lru(tops)
         self._whole: Lru[tuple[int, int], WholeTile] = Lru(whole)
         self._lock = Lock()
@@ -106,15 +110,15 @@ class TileCache:
         with self._lock:
             return self._whole.get((level, index))
 
-    def group(self, index: int, number: int) -> list[bytes] | None:
+    def group(self, index: int, number: int) -> bytes | None:
         """The subtrees over a group of a tile of leaves, if they are here."""
         with self._lock:
             return self._groups.get((index, number))
 
-    def keep_group(self, index: int, number: int, rows: list[bytes]) -> None:
+    def keep_group(self, index: int, number: int, group: bytes) -> None:
         """Keep the subtrees over a group."""
         with self._lock:
-            self._groups.put((index, number), rows)
+            self._groups.put((index, number), group)
 
     def keep_top(self, index: int, top: TileTop) -> None:
         """Keep a tile of leaves."""
@@ -127,10 +131,6 @@ class TileCache:
             self._whole.put((level, index), tile)
 
 
-@contextlib.contextmanager
-def tile_damage(level: int, index: int) -> Iterator[None]:
-    """What is malformed within is a tile of the log's own: LedgerFault."""
-    try:
-        yield
-    except EncodingError as error:
-        raise LedgerFault(f"ledger: tile {index} at level {level} was tampered with, or is damaged: {error}") from error
+def damaged(level: int, index: int, error: EncodingError) -> LedgerFault:
+    """What is malformed is a tile of the log's own."""
+    return LedgerFault(f"ledger: tile {index} at level {level} was tampered with, or is damaged: {error}")

@@ -4,37 +4,60 @@ What everybody can see is asked for at most every FRESH_SECONDS. A full tile han
 which is checked as it is used; what is at the edge of a published tree is checked against its root once. So a proof
 that does not lead to the checkpoint's root is not handed out, and takes hashing within one group of 16 leaves only.
 
-Caches are bounded: MAX_TOPS tiles of leaves at 1.2 KB, MAX_WHOLE others at 17 KB.
+Full tiles are kept with those of the stored tree, once a path through them has led to the root. A group of leaves is
+read for each proof, at once where the system has it in memory, else in a thread. Where nothing is ever had at once (an
+object store), its tile stays among those that are served.
 """
 
 from __future__ import annotations
 
 import asyncio
+from binascii import b2a_base64
 from typing import TYPE_CHECKING
 
 from ledger.database import stored_data
 from ledger.fulltile import GROUP_BYTES, INNER_HEIGHT, TileTop, WholeTile, group_of
-from ledger.lru import Lru
 from ledger.server.edgetiles import MissingTile, ShownTree
 from provenance.errors import ForgedError, LedgerFault
-from provenance.notation import format_base64
-from provenance.tiles import FULL_WIDTH, Tile, parse_tile, tile_path
+from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, tile_path
 
 if TYPE_CHECKING:
     from ledger.log import Log, TreeHead
     from ledger.server.threads import Threads
     from ledger.server.tilecache import TileCache
+    from ledger.treetiles import TileCache as CheckedTiles
 
-__all__ = ["FRESH_SECONDS", "MAX_TOPS", "MAX_WHOLE", "Proofs", "format_proof"]
+__all__ = ["FRESH_SECONDS", "Proofs", "format_proof"]
 
 FRESH_SECONDS = 0.1
 """How old the checkpoint may be that is shown; a log publishes a few times a second."""
 
-MAX_TOPS = 16_384
-"""Tiles of leaves that are kept, in short: those of the proofs of four million entries, in 20 MB."""
+_MOMENT = 0.001
 
-MAX_WHOLE = 256
-"""Tiles of other levels that are kept, in 4.3 MB."""
+
+class _MissingGroup(Exception):  # noqa: N818 - never leaves the making of a proof
+    """A group of the tile of leaves ``at`` is needed first."""
+
+    def __init__(self, at: int, number: int) -> None:
+        super().__init__(at, number)
+        self.at = at
+        self.number = number
+
+
+class _Reading:
+    """What was read for one path; it is kept once the path leads to the root."""
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[int, int], bytes] = {}
+        self.data: dict[int, bytes] = {}
+        self.tops: dict[int, TileTop] = {}
+        self.whole: dict[tuple[int, int], WholeTile] = {}
+
+    def keep(self, checked: CheckedTiles) -> None:
+        for index, top in self.tops.items():
+            checked.keep_top(index, top)
+        for (level, index), tile in self.whole.items():
+            checked.keep_whole(level, index, tile)
 
 
 class Proofs:
@@ -48,8 +71,7 @@ class Proofs:
         self._until = 0.0
         self._asking: asyncio.Task[TreeHead] | None = None
         self._tree: ShownTree | None = None
-        self._tops: Lru[int, TileTop] = Lru(MAX_TOPS)
-        self._whole: Lru[tuple[int, int], WholeTile] = Lru(MAX_WHOLE)
+        self._checked = log.checked_tiles
 
     async def shown(self) -> TreeHead:
         """The newest published tree, at most FRESH_SECONDS old; many who ask at once cost one question.
@@ -77,13 +99,21 @@ class Proofs:
         tree = self._tree
         if tree is None or tree.head != head:
             tree = self._tree = ShownTree(head)
-        read: dict[Tile, bytes] = {}
+        reading: _Reading | None = None
         with stored_data():
             while True:
                 try:
-                    return self._path(index, tree, read)
+                    path = self._path(index, tree, reading)
                 except MissingTile as missing:
-                    await self._read(missing.tile, tree, read)
+                    reading = reading or _Reading()
+                    await self._read(missing.tile, tree, reading)
+                except _MissingGroup as missing:
+                    reading = reading or _Reading()
+                    await self._read_group(missing.at, missing.number, reading)
+                else:
+                    if reading:
+                        reading.keep(self._checked)
+                    return path
 
     def show(self, head: TreeHead) -> None:
         """This is the newest published tree now, if a larger one was not shown before: nobody is shown less again."""
@@ -96,58 +126,79 @@ class Proofs:
         if not task.cancelled() and task.exception() is None:
             self.show(task.result())
 
-    def _path(self, index: int, tree: ShownTree, read: dict[Tile, bytes]) -> list[bytes]:
+    def _path(self, index: int, tree: ShownTree, reading: _Reading | None) -> list[bytes]:
         at, offset = divmod(index, FULL_WIDTH)
         if not tree.has_full(0, at):
             return tree.path(0, index)
-        top = self._tops.get(at)
-        if top is None:
+        top = self._checked.top(at) or (reading and reading.tops.get(at))
+        if not top:
             raise MissingTile(Tile(0, at))
-        return top.siblings(offset, self._group(at, offset >> INNER_HEIGHT, read)) + self._above(at, top.root, tree)
+        path = top.siblings(offset, self._group(at, offset >> INNER_HEIGHT, reading))
+        path += self._above(at, top.root, tree, reading)
+        return path
 
-    def _above(self, position: int, value: bytes, tree: ShownTree) -> list[bytes]:
+    def _above(self, position: int, value: bytes, tree: ShownTree, reading: _Reading | None) -> list[bytes]:
         """The path from the root of the full tile of leaves at a place to that of the tree, if it stands there."""
         path: list[bytes] = []
         level = 1
-        while tree.has_full(level, at := position // FULL_WIDTH):
-            tile = self._whole.get((level, at))
-            if tile is None:
+        full = tree.head.size >> 2 * TILE_HEIGHT  # tiles of this level
+        while (at := position // FULL_WIDTH) < full:
+            tile = self._checked.whole(level, at) or (reading and reading.whole.get((level, at)))
+            if not tile:
                 raise MissingTile(Tile(level, at))
             offset = position % FULL_WIDTH
             if tile.node(0, offset) != value:
                 raise LedgerFault(f"the published tile {position} at level {level - 1} is not part of the one above it")
-            path += tile.siblings(offset)
-            position, value, level = at, tile.root, level + 1
+            path += tile.beside(offset)
+            position, value, level, full = at, tile.root, level + 1, full >> TILE_HEIGHT
         return path + tree.path(level, position, value)
 
-    def _group(self, at: int, number: int, read: dict[Tile, bytes]) -> bytes:
+    def _group(self, at: int, number: int, reading: _Reading | None) -> bytes:
         path = tile_path(0, at)
-        data = read.get(Tile(0, at)) if read else None
-        data = data or self._tiles.get(path)
-        if data is not None:
+        if reading and (at, number) in reading.groups:
+            return reading.groups[at, number]
+        data = (reading and reading.data.get(at)) or self._tiles.get(path)
+        if data:
             return group_of(data, number)
         found = self._log.peek(path, number * GROUP_BYTES, GROUP_BYTES)
         if found is None:
-            raise MissingTile(Tile(0, at))
+            raise _MissingGroup(at, number)
         return found
 
-    async def _read(self, tile: Tile, tree: ShownTree, read: dict[Tile, bytes]) -> None:
-        data = self._tiles.get(tile.path) or await self._threads.run(self._log.tile, tile.path)
-        if data is None:
-            raise LedgerFault(f"the published {tile.path} is missing")
+    async def _read(self, tile: Tile, tree: ShownTree, reading: _Reading) -> None:
+        data = await self._data(tile.path)
         if tile.width < FULL_WIDTH:
             tree.take(tile.level or 0, WholeTile(parse_tile(data, tile.width)))
         elif tile.level:
-            self._whole.put((tile.level, tile.index), WholeTile(parse_tile(data, FULL_WIDTH)))
-        elif self._tops.get(tile.index) is None:
-            self._tops.put(tile.index, TileTop.of(data))
-            read[tile] = data
-        else:  # only a group was wanting, which could not be had at once
-            self._tiles.put(tile.path, data)
-            read[tile] = data
+            reading.whole[tile.level, tile.index] = WholeTile(parse_tile(data, FULL_WIDTH))
+        else:
+            reading.tops[tile.index] = TileTop.of(data)
+            reading.data[tile.index] = data
+
+    async def _read_group(self, at: int, number: int, reading: _Reading) -> None:
+        """Read a group of a tile that is known in short.
+
+        A system that was asked for what it has not in memory may have begun to read it (Linux): it is there in a moment
+        then, and a thread would cost more.
+        """
+        path, start = tile_path(0, at), number * GROUP_BYTES
+        await asyncio.sleep(_MOMENT)
+        found = self._log.peek(path, start, GROUP_BYTES)
+        if found is None:
+            data = await self._data(path)
+            found = group_of(data, number)
+            if self._log.peek(path, start, GROUP_BYTES) is None:  # nor now that it was just read: it never will
+                self._tiles.put(path, data)
+        reading.groups[at, number] = found
+
+    async def _data(self, path: str) -> bytes:
+        data = self._tiles.get(path) or await self._threads.run(self._log.tile, path)
+        if data is None:
+            raise LedgerFault(f"the published {path} is missing")
+        return data
 
 
 def format_proof(index: int, path: list[bytes], note: bytes) -> bytes:
     """A C2SP tlog-proof: see provenance.receipt for its grammar."""
-    lines = ["c2sp.org/tlog-proof@v1", f"index {index}", *map(format_base64, path), "", ""]
-    return "\n".join(lines).encode() + note
+    hashes = b"".join(map(b2a_base64, path))  # each with its newline
+    return b"c2sp.org/tlog-proof@v1\nindex %d\n%b\n%b" % (index, hashes, note)

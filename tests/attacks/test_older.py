@@ -192,7 +192,7 @@ def test_readers_are_never_shown_less_again():
         async def ask(read):
             return read()
 
-        log = SimpleNamespace(published=lambda: answers.pop(0))
+        log = SimpleNamespace(published=lambda: answers.pop(0), checked_tiles=None)
         proofs = Proofs(log, None, SimpleNamespace(run=ask))
         shown = []
         for _ in range(3):

@@ -56,6 +56,28 @@ def test_a_tile_is_kept_and_not_replaced(store):
     assert store.get(bundle_path(0)) is None
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_part_of_a_tile_is_that_part_or_nothing(tmp_path, wait):
+    """What is at hand may be nothing at any time; what is there is never something else."""
+    store = open_store(str(tmp_path / "tiles"))
+    data = os.urandom(8_192)
+    store.put_new("tile/0/000", data)
+    (tmp_path / "tiles/tile/0/001").symlink_to(tmp_path / "tiles/tile/0/000")
+    for start in (0, 512, 7_680):
+        assert store.part("tile/0/000", start, 512, wait=wait) in (
+            (data[start : start + 512],) if wait else (data[start : start + 512], None)
+        )
+    for path, start in (
+        ("tile/0/000", 7_681),
+        ("tile/0/000", 9_000),
+        ("tile/0/001", 0),
+        ("tile/0/002", 0),
+        ("tile/0", 0),
+    ):
+        assert store.part(path, start, 512, wait=wait) is None
+    assert open_store("memory://").part("tile/0/000", 0, 512, wait=wait) is None
+
+
 def test_partial_tiles_go_when_the_full_one_is_there(store):
     full, other = tile_path(0, 7), tile_path(0, 7, 5).replace("007", "008")
     for width in (5, 6, 255):

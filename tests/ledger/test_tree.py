@@ -8,10 +8,11 @@ from sqlalchemy import event
 from ledger import database
 from ledger.edge import TILE_COLUMNS, Edge, read_edge
 from ledger.models import Base
-from ledger.paths import Tails, inclusion_path
+from ledger.paths import Tails, consistency_path, inclusion_path
 from ledger.tree import StoredTree, TileCache
 from provenance import merkle
 from provenance.errors import ForgedError, InvalidError, LedgerFault
+from provenance.tiles import Tile
 from tests.support.entries import make_entry
 
 SIZES = 300
@@ -186,6 +187,57 @@ def test_a_missing_or_changed_tile_is_a_fault_of_the_ledger(engine, harm):
         StoredTree(connection, edge, TileCache()).inclusion_path(3, 300)
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_tile_that_is_sound_in_itself_and_not_part_of_the_tree_is_a_fault_of_the_ledger(engine, level):
+    """Whoever can write into the database can make all columns of a row agree, but not with the signed root."""
+    leaves = [merkle.leaf_hash(i.to_bytes(4, "big")) for i in range(65_536 + 300)]
+    edge, full = Edge().extended(leaves)
+    rows = [tile.row() for tile in full if (tile.level, tile.position) != (level, 0)]
+    other = next(tile for tile in Edge().extended(leaves[::-1])[1] if tile.level == level)
+    with database.writing(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM tiles")
+        rows.append((level, 0, *other.row()[2:]))
+        database.insert_rows(connection, Base.metadata.tables["tiles"], TILE_COLUMNS, rows)
+    cache = TileCache()
+    with database.reading(engine) as connection:
+        for ask in (
+            lambda tree: tree.inclusion_path(3, 65_800),
+            lambda tree: tree.consistency_path(3, 65_800),
+            lambda tree: tree.hashes(Tile(level, 0)),
+        ):
+            with pytest.raises(LedgerFault, match=f"tile 0 at level {level}"):
+                ask(StoredTree(connection, edge, cache))
+    assert cache.top(0) is None
+    assert (cache.whole(1, 0) is None) == (level == 1)
+
+
+def test_paths_over_three_levels_of_tiles(engine):
+    leaves = [merkle.leaf_hash(i.to_bytes(4, "big")) for i in range(65_536 + 300)]
+    nodes, (edge, full) = merkle.nodes_of(leaves), Edge().extended(leaves)
+    with database.writing(engine) as connection:
+        connection.exec_driver_sql("DELETE FROM tiles")
+        database.insert_rows(connection, Base.metadata.tables["tiles"], TILE_COLUMNS, [tile.row() for tile in full])
+    asked = []
+
+    def part(path, start, length):
+        asked.append((path, start, length))
+        return (
+            None
+            if len(asked) % 2
+            else b"".join(leaves[start // 32 :][: length // 32])
+            if path == "tile/0/000"
+            else None
+        )
+
+    with database.reading(engine) as connection:
+        tree = StoredTree(connection, edge, TileCache(), part)
+        for size in (700, 65_536, 65_537, 65_800, len(leaves)):
+            for index in (0, 1, 15, 16, 100, 255, 256, 511, 512, size // 2, size - 257, size - 2, size - 1):
+                assert tree.inclusion_path(index, size) == merkle.inclusion_path(nodes, index, size)
+                assert tree.consistency_path(index + 1, size) == merkle.consistency_path(nodes, index + 1, size)
+    assert {length for *_, length in asked} == {512}
+
+
 @pytest.mark.parametrize("index", [16, 20])
 def test_a_group_that_does_not_belong_to_its_tile_is_a_fault_of_the_ledger(engine, index):
     """The tile is known in short; of its hashes only those are read that a path takes, and they are compared."""
@@ -295,6 +347,10 @@ def test_paths_with_common_parts_are_those_of_rfc_6962(sizes):
     for size in sizes:
         for index in range(size):
             assert inclusion_path(nodes, index, size, tails) == merkle.inclusion_path(nodes, index, size)
+            first = index + 1
+            assert consistency_path(nodes, first, size, tails) == merkle.consistency_path(nodes, first, size)
         for index in (-1, size):
             with pytest.raises(ForgedError):
                 inclusion_path(nodes, index, size, tails)
+            with pytest.raises(ForgedError):
+                consistency_path(nodes, index + 1, size, tails)

@@ -8,9 +8,10 @@ from ledger.fulltile import TileTop, WholeTile
 from ledger.sequencer import TreeHead
 from ledger.server.proofs import Proofs
 from ledger.server.tilecache import TileCache
+from ledger.treetiles import TileCache as CheckedTiles
 from provenance import merkle
 from provenance.errors import EncodingError, ForgedError, LedgerFault
-from provenance.tiles import format_tile, parse_tile_path
+from provenance.tiles import Tile, format_tile, parse_tile_path
 
 LEAVES = [merkle.leaf_hash(i.to_bytes(4, "big")) for i in range(65_536 + 700)]
 NODES = merkle.nodes_of(LEAVES)
@@ -28,6 +29,7 @@ class Published:
         self.at_once = at_once
         self.harm = harm or (lambda _path, data: data)
         self.read = []
+        self.checked_tiles = CheckedTiles()
 
     def tile(self, path):
         self.read.append(path)
@@ -100,6 +102,65 @@ def test_a_group_that_changed_after_its_tile_was_read_gives_no_proof():
     assert ask(proofs, (20, 700)) == [merkle.inclusion_path(NODES, 20, 700)]
     with pytest.raises(LedgerFault):
         ask(proofs, (1, 700))
+
+
+def test_a_tile_that_does_not_lead_to_the_root_is_not_kept():
+    """It would stand in the way of receipts, which use the same memory."""
+    other = format_tile(LEAVES[1_000:1_256])
+    for path, kept in (("tile/0/000", lambda found: found.top(0)), ("tile/1/000", lambda found: found.whole(1, 0))):
+        published = Published(harm=lambda at, data, path=path: other if at == path else data)
+        with pytest.raises(LedgerFault, match="not part of"):
+            ask(published.proofs(), (2, 65_900))
+        assert kept(published.checked_tiles) is None
+        published.harm = lambda _at, data: data
+        assert ask(published.proofs(), (2, 65_900)) == [merkle.inclusion_path(NODES, 2, 65_900)]
+        assert kept(published.checked_tiles) is not None
+
+
+def test_tiles_that_receipts_have_checked_are_not_read_again():
+    published = Published(at_once=True)
+    published.checked_tiles.keep_top(0, TileTop.of(format_tile(LEAVES[:256])))
+    published.checked_tiles.keep_whole(1, 0, WholeTile(hashes_of(Tile(1, 0))))
+    assert ask(published.proofs(), (2, 65_900)) == [merkle.inclusion_path(NODES, 2, 65_900)]
+    assert not {"tile/0/000", "tile/1/000"} & set(published.read)
+
+
+def test_a_top_from_elsewhere_that_is_not_part_of_the_tree_gives_no_proof():
+    published = Published()
+    published.checked_tiles.keep_top(0, TileTop.of(format_tile(LEAVES[1_000:1_256])))
+    with pytest.raises(LedgerFault):
+        ask(published.proofs(), (2, 65_900))
+
+
+def test_what_the_system_reads_in_a_moment_takes_no_thread_and_no_memory():
+    published = Published(at_once=True)
+    tiles = TileCache()
+    proofs = Proofs(published, tiles, published)
+    ask(proofs, (2, 65_900))
+    peek, times = published.peek, []
+    published.peek = lambda *place: (
+        times.append(place) if len(times) % 2 == 0 else [times.append(place), peek(*place)][1]
+    )
+    published.read.clear()
+    wanted = [(index, 65_900) for index in (17, 40, 99)]
+    assert ask(proofs, *wanted) == [merkle.inclusion_path(NODES, *leaf) for leaf in wanted]
+    assert len(times) == 2 * len(wanted)
+    assert published.read == []
+    assert tiles.get("tile/0/000") is None
+
+
+def test_what_is_at_hand_once_it_was_read_takes_no_memory():
+    published = Published(at_once=True)
+    tiles = TileCache()
+    proofs = Proofs(published, tiles, published)
+    ask(proofs, (2, 65_900))
+    published.read.clear()
+    published.at_once = False
+    tile = published.tile
+    published.tile = lambda path: [setattr(published, "at_once", True), tile(path)][1]
+    assert ask(proofs, (40, 65_900)) == [merkle.inclusion_path(NODES, 40, 65_900)]
+    assert published.read == ["tile/0/000"]
+    assert tiles.get("tile/0/000") is None
 
 
 def test_a_missing_tile_gives_no_proof():
