@@ -42,7 +42,6 @@ __all__ = [
     "leaf_hash",
     "node_hash",
     "nodes_of",
-    "parents",
     "root",
     "tree_root",
 ]
@@ -66,12 +65,6 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     state = _INNER.copy()  # quicker than to begin one: OpenSSL looks the algorithm up each time
     state.update(left + right)
     return state.digest()
-
-
-def parents(hashes: bytes) -> bytes:
-    """The nodes over each two of an even number of hashes that stand one after the other in ``hashes``."""
-    sha256, double = hashlib.sha256, 2 * HASH_SIZE
-    return b"".join([sha256(b"\x01" + hashes[i : i + double]).digest() for i in range(0, len(hashes), double)])
 
 
 def root(hashes: Sequence[bytes]) -> bytes:

@@ -227,9 +227,3 @@ def test_a_consistency_proof_that_does_not_hold_says_why(first, size, path, reas
     with pytest.raises(ForgedError) as raised:
         merkle.check_consistency(first, size, TREE_ROOTS[first], TREE_ROOTS[size], path)
     assert str(raised.value) == reason
-
-
-def test_parents_of_hashes_in_one_row():
-    hashes = [merkle.leaf_hash(bytes([i])) for i in range(8)]
-    nodes = merkle.nodes_of(hashes)
-    assert merkle.parents(b"".join(hashes)) == b"".join(nodes(1, i) for i in range(4))
