@@ -143,7 +143,7 @@ def draw_curve(result, path):
         zorder=0,
     )
     axes[0].set_ylabel("bits of evidence (128 needed, dashed)")
-    axes[1].legend(fontsize=8)
+    axes[0].legend(fontsize=8)
     axes[1].text(54, 690, "green: honest pictures; grey: 38 to 45 dB", fontsize=7, va="top")
     figure.tight_layout()
     save(figure, path, 110)
