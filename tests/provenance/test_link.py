@@ -1,6 +1,7 @@
 """What steps 7 to 9 say, and what they make of a model that breaks down."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from provenance.latent import dequantise, quantise, step_array
 from provenance.link import Link, Subject, check_correlation, check_regeneration
 from provenance.noise import gaussian
 from provenance.policy import ModelTrust
+from provenance.region import Region
 from provenance.report import STATEMENTS, Status, Verdict
 from provenance.verify import Depth, Request, verify
 from tests.attacks.test_verdicts import unlinked
@@ -181,6 +183,43 @@ def test_noise_fainter_than_in_honest_pictures_is_told_and_decides_nothing(least
     assert found.link is Link.HOLDS
     assert found.check.figures["honest_least"] == float(least)
     assert ("fainter" in found.check.detail) is told
+
+
+@pytest.mark.parametrize(
+    ("dtype", "distance", "far", "link"),
+    [
+        ("bfloat16", 0.09, 6.0, Link.HOLDS),
+        ("float16", 0.09, 6.0, Link.HOLDS),
+        ("float32", 0.09, 6.0, Link.OPEN),  # float32 repeats on other hardware are nearer than that
+        ("bfloat16", 0.11, 6.0, Link.OPEN),  # beyond the reject threshold
+        ("bfloat16", 0.09, 0.6, Link.OPEN),  # wrong seeds are no eight times as far
+        ("bfloat16", 0.015, 0.6, Link.HOLDS),  # within the accept threshold, whatever they do
+    ],
+)
+def test_half_precision_may_be_rounded_as_far_as_the_reject_threshold(dtype, distance, far, link):
+    subject = half_precise()
+    steps, digest = subject.recipe.latent_steps, subject.recipe.model.digest
+    flat = Whitening(np.zeros(works.SHAPE, np.float32), np.ones(works.SHAPE, np.float32))
+    region = Region((1, 1000), (Decimal(0), Decimal(1000)), (0, 10_000))
+    known = Calibration(digest, works.SHAPE, steps, flat, Thresholds(0.02, 0.1), "{}", region)
+    trust = ModelTrust("test model", digest, {works.SHAPE: known})
+    small = np.sign(subject.integers).astype(np.int16)  # so that nothing looks alike
+    subject = replace(subject, recipe=replace(subject.recipe, dtype=dtype), integers=small, model=trust)
+    found = check_regeneration(subject, subject.recipe.prompt, Exactly(subject, distance, far), b"")
+    assert found.link is link
+
+
+class Exactly(Somewhere):
+    """A model whose own seed comes out at a distance, in steps, from the published integers, wrong ones at another."""
+
+    def __init__(self, subject, distance, far):
+        super().__init__(subject, 0.0)
+        self.own, self.wrong = distance, far
+
+    def regenerate(self, recipe, prompt, seeds):
+        beyond = 0.5 + (self.own if seeds[0] == recipe.seed else self.wrong)  # half a step is the cell itself
+        signs = np.sign(gaussian(seeds[0], recipe.shape)).astype(np.float32)
+        return [self.subject.latent + np.float32(beyond) * signs * step_array(recipe.latent_steps)]
 
 
 def half_precise():
