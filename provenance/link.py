@@ -6,14 +6,12 @@ port. Only regeneration decides "authentic": correlation can be forged by inject
 
 from __future__ import annotations
 
-import contextlib
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.claim import MIN_VALUES, claim_id
-from provenance.commitment import wrong_seed
+from provenance.claim import MIN_VALUES
 from provenance.correlation import REQUIRED_BITS, cosine, log2_false_accept, threshold, whitened_cosine
 from provenance.errors import NotFiniteError
 from provenance.faint import faintness, least_honest
@@ -22,12 +20,13 @@ from provenance.measured import why_unmeasured
 from provenance.pixels import pixel_digest
 from provenance.report import Check, Status
 from provenance.subject import Link, LinkResult, Subject
+from provenance.wrongseeds import WrongSeeds, make_wrong_seeds, part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.ports import Progress, Regenerator
-    from provenance.recipe import Prompt
+    from provenance.recipe import Prompt, Recipe
 
 __all__ = [
     "Link",
@@ -50,7 +49,7 @@ PIXELS_OTHER = 8
 """Beyond this largest difference the picture is another one; in between, inconclusive."""
 
 ALIKE = 0.98
-"""Latent cosine beyond which a wrong seed's picture is the same to the eye: they differ by a fifth of the latent."""
+"""Latent cosine beyond which two seeds' pictures are the same to the eye: they differ by a fifth of the latent."""
 
 FOREIGN = 8
 """Rounding on other hardware leaves a picture so many times nearer than wrong seeds; what is not may be ground.
@@ -64,7 +63,6 @@ ALIKE_ALONE = 0.95
 of 100 honest prompts one comes nearer with any of 32 wrong seeds (``benchmarks.memorised``, ``benchmarks.separation``).
 """
 
-Number = TypeVar("Number", bound="np.number[Any]")
 Figures = dict[str, str | int | float | bool | None]
 
 _EVIDENCE = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
@@ -143,47 +141,55 @@ def check_regeneration(
     right = _distance(made, subject)
     if not subject.draws:
         return _judge_undrawn(subject, right)
-    others = _regenerate_wrong_seeds(subject, prompt, regenerator, entropy, show, wrong_seeds)
+    others = make_wrong_seeds(subject, prompt, regenerator, entropy, show, wrong_seeds)
     show(wrong_seeds + 1, wrong_seeds + 2, "inverting")
     inverted, backwards = _invert(subject, prompt, regenerator)
-    wrong = min((distance for distance, _ in others), default=math.inf)
-    nearest_cosine = max((likeness for _, likeness in others), default=-1.0)
-    if subject.calibration is not None and recipe.dtype != "float32" and len(others) == wrong_seeds:
+    wrong, complete = others.nearest, others.count == wrong_seeds
+    if subject.calibration is not None and recipe.dtype != "float32" and complete:
         accept = max(accept, min(reject, wrong / FOREIGN))
     figures: Figures = {
         "distance": _round(right),
         "accept": round(accept, 6),
         "reject": reject,
-        "wrong_seeds": len(others),
+        "wrong_seeds": others.count,
         "nearest_wrong_distance": _round(wrong),
-        "nearest_wrong_cosine": round(nearest_cosine, 4),
+        "nearest_wrong_cosine": round(others.likest, 4),
+        "wrong_seeds_cosine": round(others.among, 4),
         **inverted,
         "calibrated": subject.calibration is not None,
     }
     text = (
-        f"distance {right:.4f} quantisation steps (accepted up to {accept:g}); nearest of {len(others)} wrong seeds "
+        f"distance {right:.4f} quantisation steps (accepted up to {accept:g}); nearest of {others.count} wrong seeds "
         f"{wrong:.2f} steps; {backwards}"
     )
     measured = subject.calibration is not None and recipe.dtype == "float32"
     if not right <= (reject if measured else max(reject, wrong / 2)):
         text = f"the seed makes another picture: {text}"
         return LinkResult(Check(9, Status.FAIL, text, figures), Link.BROKEN)
-    alike = nearest_cosine > (ALIKE_ALONE if recipe.operation is None else ALIKE)
-    if wrong <= max(reject, right) or alike:
-        text += ": wrong seeds come as close, so the picture does not depend on its seed and proves no authorship"
+    common = _why_common(recipe, others, max(reject, right))
+    if common is not None:
+        text += f": {common}, so the picture does not depend on its seed and proves no authorship"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.UNATTRIBUTABLE)
     unmeasured = why_unmeasured(recipe, recipe.shape, prompt, subject.model)
     if unmeasured is not None:
         return LinkResult(Check(9, Status.WARN, f"{unmeasured}: {text}", figures), Link.UNMEASURED)
-    if right > max(reject, wrong / FOREIGN if len(others) == wrong_seeds else 0.0):
+    if right > max(reject, wrong / FOREIGN if complete else 0.0):
         text = f"nearer than wrong seeds, but not so near as other hardware would explain: {text}"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.UNMEASURED)
-    if len(others) < wrong_seeds:
+    if not complete:
         text = f"inconclusive, the model made NaN or infinity of most wrong seeds: {text}"
         return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)
     if right <= accept:
         return LinkResult(Check(9, Status.PASS, f"regenerated: {text}", figures), Link.HOLDS)
     return LinkResult(Check(9, Status.WARN, f"inconclusive, as on foreign hardware: {text}", figures), Link.OPEN)
+
+
+def _why_common(recipe: Recipe, others: WrongSeeds, near: float) -> str | None:
+    """Why other seeds make the same picture, if they do. A remix may be like others through its parents."""
+    alone = recipe.operation is None
+    if others.nearest <= near or others.likest > (ALIKE_ALONE if alone else ALIKE):
+        return "wrong seeds come as close"
+    return "wrong seeds make one and the same picture" if alone and others.among > ALIKE else None
 
 
 def _judge_undrawn(subject: Subject, distance: float) -> LinkResult:
@@ -225,39 +231,13 @@ def check_inversion(
     return LinkResult(Check(9, Status.WARN, text, figures), Link.OPEN)
 
 
-def _regenerate_wrong_seeds(
-    subject: Subject, prompt: Prompt, regenerator: Regenerator, entropy: bytes, show: Progress, wanted: int
-) -> list[tuple[float, float]]:
-    """Distance in steps and cosine to the stored latent, where the seed could make a difference, for each wrong seed.
-
-    One that the model makes NaN or infinity of is passed over and another drawn, but no more than as many again.
-    """
-    identifier, found = claim_id(subject.claim), list[tuple[float, float]]()
-    inside = subject.mask
-    for j in range(2 * wanted):
-        show(1 + len(found), wanted + 2, "comparing with wrong seeds")
-        seed = wrong_seed(identifier, entropy, j)
-        with contextlib.suppress(NotFiniteError):
-            (made,) = regenerator.regenerate(subject.recipe, prompt, [seed], *subject.given)
-            distance = cell_distance(_part(made, inside), _part(subject.integers, inside), subject.recipe.latent_steps)
-            found.append((distance, cosine(_part(made, inside), _part(subject.latent, inside))))
-        if len(found) == wanted:
-            break
-    return found
-
-
 def _distance(made: NDArray[np.float32], subject: Subject) -> float:
     """In steps; of an inpainting the worse of inside and outside of its mask, so that neither hides the other."""
     if made.shape != subject.integers.shape:
         return math.inf
     inside, steps = subject.mask, subject.recipe.latent_steps
-    parts = [part for part in (inside, ~inside) if part.any()]
-    return max(cell_distance(_part(made, part), _part(subject.integers, part), steps) for part in parts)
-
-
-def _part(values: NDArray[Number], where: NDArray[np.bool_]) -> NDArray[Number]:
-    """The values (C, 1, n) of a latent (C, H, W) at n places."""
-    return values[:, where][:, None]
+    places = [place for place in (inside, ~inside) if place.any()]
+    return max(cell_distance(part(made, place), part(subject.integers, place), steps) for place in places)
 
 
 def _invert(subject: Subject, prompt: Prompt, regenerator: Regenerator) -> tuple[Figures, str]:
@@ -272,7 +252,7 @@ def _invert(subject: Subject, prompt: Prompt, regenerator: Regenerator) -> tuple
         back, reason = None, "the inversion made NaN or infinity"
     if back is None:
         return {"inversion_cosine": None, "inversion_false_accept_log2": None}, reason
-    c = cosine(_part(back, inside), _part(subject.noise, inside))
+    c = cosine(part(back, inside), part(subject.noise, inside))
     log2 = max(log2_false_accept(c, d), -float(d))
     return (
         {"inversion_cosine": round(c, 6), "inversion_false_accept_log2": round(log2, 1)},

@@ -18,7 +18,7 @@ ROOMS = """
     disputepage disputetext dispute side copyreport copies findclaim claimcheck claimfile transformed registration coarse affine likeness
     anypicture
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage library work attested integrity
-    link subject plugins ports measured policy faint
+    link wrongseeds subject plugins ports measured policy faint
     manifest_write manifest_parents manifest container ingredient assertion jumbf thumbnail cbor
     timeevidence receipt timestamp cosignature succession checkpoint note notekey notation tiles merkle
     correlation calibration region

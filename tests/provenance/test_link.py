@@ -222,6 +222,32 @@ class Exactly(Somewhere):
         return [self.subject.latent + np.float32(beyond) * signs * step_array(recipe.latent_steps)]
 
 
+@pytest.mark.parametrize(("outcomes", "link"), [(1, Link.UNATTRIBUTABLE), (3, Link.UNATTRIBUTABLE), (4, Link.HOLDS)])
+def test_wrong_seeds_that_make_one_picture_show_a_prompt_with_few_outcomes(outcomes, link):
+    subject = half_precise()
+    subject = replace(subject, recipe=replace(subject.recipe, dtype="float32"))
+    found = check_regeneration(subject, subject.recipe.prompt, Outcomes(subject, outcomes), b"")
+    assert found.link is link
+    assert ("one and the same picture" in found.check.detail) is (link is Link.UNATTRIBUTABLE)
+    assert (found.check.figures["wrong_seeds_cosine"] > 0.98) is (link is Link.UNATTRIBUTABLE)
+    assert found.check.figures["nearest_wrong_cosine"] < 0.5
+
+
+class Outcomes(Somewhere):
+    """A model that makes the picture of its own seed, and of all others one of a few, almost the same each time."""
+
+    def __init__(self, subject, outcomes):
+        super().__init__(subject, 0.0)
+        self.outcomes, self.runs = outcomes, 0
+
+    def regenerate(self, recipe, prompt, seeds):
+        if seeds[0] == recipe.seed:
+            return [self.subject.latent]
+        self.runs += 1
+        one = gaussian(bytes([self.runs % self.outcomes]) * 32, recipe.shape)
+        return [100 * one + gaussian(seeds[0], recipe.shape)]
+
+
 def half_precise():
     """A subject of another model than the policy's, in bfloat16, made up without any model."""
     who = master()

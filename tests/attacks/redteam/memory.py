@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 
@@ -81,21 +82,20 @@ class Pooled(Remembering):
     """As above, with the verifier's fresh wrong seeds replaced by some of a pool of ``size`` equally wrong ones.
 
     For threats with thousands of claims over few pictures: what wrong seeds make is made once and not for each claim.
-    The recipe's own seed is always made as it stands.
+    They come in turn, so that no verifier gets the same twice. The recipe's own seed is always made as it stands.
     """
 
     def __init__(self, inner, folder=None, size=6):
         super().__init__(inner, folder)
-        self.size = size
+        self._turn = cycle(range(size))
 
     def regenerate(self, recipe, prompt, seeds, sources=()):
         return super().regenerate(
-            recipe, prompt, [seed if seed == recipe.seed else self._stand_in(seed) for seed in seeds], sources
+            recipe, prompt, [seed if seed == recipe.seed else self._stand_in() for seed in seeds], sources
         )
 
-    def _stand_in(self, seed):
-        number = int.from_bytes(seed, "big") % self.size
-        return hashlib.sha256(f"red team/wrong seed/{number}".encode()).digest()
+    def _stand_in(self):
+        return hashlib.sha256(f"red team/wrong seed/{next(self._turn)}".encode()).digest()
 
 
 def _of(recipe):
