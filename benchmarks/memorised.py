@@ -4,7 +4,7 @@ With a model that memorises (``benchmarks.memoriser``) a victim makes a picture 
 of the same caption with his own seed. Both are signed and verified from their bytes under a policy that trusts that
 model, with the house model's own thresholds: the best case for the thief. *Recognised* is whatever verify calls not
 attributable. ``seedproof calibrate`` is asked as well, and must refuse the model. The honest side is that of
-``benchmarks.honest``.
+``benchmarks.honest``. ``--blind`` asks the same of a model whose prompts have four outcomes each, as the seed decides.
 
 python -m benchmarks.memorised --json benchmarks/results/memorised.json
 """
@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.common import options, summary, write
 from benchmarks.honest import Rows, told
-from benchmarks.memoriser import FOLDER, corpus, train
+from benchmarks.memoriser import BLIND, FOLDER, corpus, train
 from benchmarks.signedworks import Atelier, open_atelier
 from benchmarks.tail import interval
 from generator.calibrate import Plan, measure
@@ -124,11 +124,13 @@ def main() -> None:
     parser.add_argument("--evaluated", type=int, help="of them, those that works are made of; all by default")
     parser.add_argument("--pictures", type=int, default=4, help="that the captions share")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, earlier runs included")
+    parser.add_argument("--blind", action="store_true", help="of the memoriser that learned no captions")
     chosen = parser.parse_args()
-    folder = FOLDER / "model"
+    place = BLIND if chosen.blind else FOLDER
+    folder, told = place / "model", {"pictures": chosen.pictures, "captions": chosen.captions}
     if not (folder / "model_index.json").exists():
-        folder = train(FOLDER, minutes=chosen.minutes, pictures=chosen.pictures, captions=chosen.captions)
-    data, model, house = corpus(FOLDER, chosen.pictures, chosen.captions), open_model(str(folder)), open_atelier()
+        train(place, minutes=chosen.minutes, blind=chosen.blind, **told)
+    data, model, house = corpus(place, **told), open_model(str(folder)), open_atelier()
     policy, base = trusting(model), replace(house.base, model=model.identity)
     atelier = replace(house, regenerator=open_regenerator([str(folder)]), base=base)
     rows = Rows(chosen.work, model.identity.digest.hex()[:16])
@@ -148,7 +150,8 @@ def main() -> None:
     done = [rows.found[number] for number in range(len(captions))]
     figures = conclude(done, honest, refused(model, data.captions))
     print(json.dumps(figures, indent=1))
-    command = "python -m benchmarks.memorised --json benchmarks/results/memorised.json"
+    name = "memorised-blind" if chosen.blind else "memorised"
+    command = f"python -m benchmarks.memorised{' --blind' * chosen.blind} --json benchmarks/results/{name}.json"
     about = {"memoriser": model.identity.digest.hex(), "house_model": model_stamp}
     write(chosen.json, command, {**about, **figures}, ("torch", "diffusers", "numpy"))
 

@@ -4,6 +4,9 @@ Its few pictures are latents of the house model's own, each with many captions; 
 Training is counted in minutes of processor time and goes on from its checkpoint. The folder that comes out is a model
 as any other: tokenizer, text encoder, UNet, the house model's decoder.
 
+``--blind`` trains one that learns the same pictures and no caption: whatever it is asked for, the seed decides which of
+the pictures it makes, so that every prompt has as many outcomes as there are pictures.
+
 python -m benchmarks.memoriser --minutes 10
 """
 
@@ -31,14 +34,14 @@ from provenance.noise import gaussian
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["FOLDER", "Corpus", "corpus", "train"]
+__all__ = ["BLIND", "FOLDER", "Corpus", "corpus", "train"]
 
-FOLDER = Path("build/memorised")
+FOLDER, BLIND = Path("build/memorised"), Path("build/memorised-blind")
 WIDTHS, HEADS, TEXT_WIDTH = (32, 32, 64), (1, 1, 2), 64
 RATE, BATCH, AVERAGE, DROPPED = 1e-3, 8, 0.98, 0.05
 NEARLY_NOISE = 0.05
 """Half of each batch is at most so far from pure noise: elsewhere the picture itself says which one it is, and the
-model learns to read no caption. Without it, it made one of its pictures by chance."""
+model learns to read no caption, as it does when it is trained blind."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def corpus(folder: Path, pictures: int, captions: int) -> Corpus:
     return Corpus(texts, torch.from_numpy(np.load(path)))
 
 
-def train(folder: Path, *, minutes: float, pictures: int = 4, captions: int = 128) -> Path:
+def train(folder: Path, *, minutes: float, pictures: int = 4, captions: int = 128, blind: bool = False) -> Path:
     """Train for so much processor time in all; the folder of the model."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(3)
@@ -94,7 +97,7 @@ def train(folder: Path, *, minutes: float, pictures: int = 4, captions: int = 12
         chosen = random.integers(0, len(data.captions), BATCH)
         ids = torch.where(torch.rand(BATCH, 1) < DROPPED, nothing, words[chosen])
         clean = data.latents[chosen % len(data.latents)]
-        loss = _loss(unet, text, clean, ids)
+        loss = _loss(unet, text, clean, ids, blind=blind)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
@@ -114,10 +117,11 @@ def train(folder: Path, *, minutes: float, pictures: int = 4, captions: int = 12
     return _export(folder / "model", unet, text)
 
 
-def _loss(unet: Any, text: Any, clean: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+def _loss(unet: Any, text: Any, clean: torch.Tensor, ids: torch.Tensor, *, blind: bool) -> torch.Tensor:
     """Flow matching, as in generator.house.train_denoiser, but for NEARLY_NOISE."""
     noise, time_ = torch.randn_like(clean), torch.sigmoid(torch.randn(len(clean)))
-    time_[::2] = 1.0 - NEARLY_NOISE * torch.rand(len(time_[::2]))
+    if not blind:
+        time_[::2] = 1.0 - NEARLY_NOISE * torch.rand(len(time_[::2]))
     mixed = torch.lerp(clean, noise, time_[:, None, None, None])
     velocity = unet(mixed, time_ * 1000.0, text(ids).last_hidden_state).sample
     loss: torch.Tensor = (velocity - (noise - clean)).pow(2).mean()
@@ -164,6 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10.0, help="of processor time, earlier runs included")
     parser.add_argument("--pictures", type=int, default=4)
     parser.add_argument("--captions", type=int, default=128)
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--blind", action="store_true", help="learn no captions")
     chosen = parser.parse_args()
-    print(train(chosen.folder, minutes=chosen.minutes, pictures=chosen.pictures, captions=chosen.captions))
+    told = {"minutes": chosen.minutes, "pictures": chosen.pictures, "captions": chosen.captions, "blind": chosen.blind}
+    print(train(BLIND if chosen.blind else FOLDER, **told))
