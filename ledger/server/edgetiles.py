@@ -30,7 +30,7 @@ class ShownTree:
     def __init__(self, head: TreeHead) -> None:
         self.head = head
         self._edge: dict[int, WholeTile] = {}
-        self._ways: dict[tuple[int, int], list[bytes]] = {}
+        self._ways: dict[tuple[int, int, bytes], list[bytes]] = {}
         self._tails = Tails()
 
     def has_full(self, level: int, index: int) -> bool:
@@ -51,12 +51,12 @@ class ShownTree:
         found = self._node(TILE_HEIGHT * level, position)
         if value not in (None, found):
             raise LedgerFault(f"the published tile {position} at level {level - 1} is not part of the one above it")
-        known = self._ways.get((level, position))
+        known = self._ways.get((level, position, found))
         if known is None:
             height, size = TILE_HEIGHT * level, self.head.size
             known = inclusion_path(self._node, position << height, size, self._tails, above=height)
             check_inclusion(found, position, (size - 1 >> height) + 1, known, self.head.root)
-            self._ways[level, position] = known
+            self._ways[level, position, found] = known
         return known
 
     def _node(self, level: int, position: int) -> bytes:

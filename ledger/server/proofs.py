@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ledger.database import stored_data
 from ledger.fulltile import GROUP_BYTES, INNER_HEIGHT, TileTop, WholeTile, group_of
 from ledger.server.edgetiles import MissingTile, ShownTree
-from provenance.errors import ForgedError, LedgerFault
+from provenance.errors import ForgedError, InvalidError, LedgerFault
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, tile_path
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class _MissingGroup(Exception):  # noqa: N818 - never leaves the making of a pro
 
 
 class _Reading:
-    """What was read for one path; it is kept once the path leads to the root."""
+    """What was read for one path, which is made of it where others have read the same meanwhile.
+
+    It is kept once the path leads to the root.
+    """
 
     def __init__(self) -> None:
         self.groups: dict[tuple[int, int], bytes] = {}
@@ -110,6 +113,10 @@ class Proofs:
                 except _MissingGroup as missing:
                     reading = reading or _Reading()
                     await self._read_group(missing.at, missing.number, reading)
+                except (InvalidError, LedgerFault):
+                    if self._tree is tree:
+                        self._tree = None  # what was read at its edge may be to blame: the next one reads it anew
+                    raise
                 else:
                     if reading:
                         reading.keep(self._checked)
@@ -130,7 +137,7 @@ class Proofs:
         at, offset = divmod(index, FULL_WIDTH)
         if not tree.has_full(0, at):
             return tree.path(0, index)
-        top = self._checked.top(at) or (reading and reading.tops.get(at))
+        top = (reading and reading.tops.get(at)) or self._checked.top(at)
         if not top:
             raise MissingTile(Tile(0, at))
         path = top.siblings(offset, self._group(at, offset >> INNER_HEIGHT, reading))
@@ -143,7 +150,7 @@ class Proofs:
         level = 1
         full = tree.head.size >> 2 * TILE_HEIGHT  # tiles of this level
         while (at := position // FULL_WIDTH) < full:
-            tile = self._checked.whole(level, at) or (reading and reading.whole.get((level, at)))
+            tile = (reading and reading.whole.get((level, at))) or self._checked.whole(level, at)
             if not tile:
                 raise MissingTile(Tile(level, at))
             offset = position % FULL_WIDTH
@@ -187,8 +194,9 @@ class Proofs:
         if found is None:
             data = await self._data(path)
             found = group_of(data, number)
-            if self._log.peek(path, start, GROUP_BYTES) is None:  # nor now that it was just read: it never will
-                self._tiles.put(path, data)
+            top = self._checked.top(at)
+            if self._log.peek(path, start, GROUP_BYTES) is None and top and TileTop.of(data).root == top.root:
+                self._tiles.put(path, data)  # nor had now that it was just read: it never will be
         reading.groups[at, number] = found
 
     async def _data(self, path: str) -> bytes:

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.fulltile import TileTop, WholeTile
 from ledger.sequencer import TreeHead
+from ledger.server.edgetiles import ShownTree
 from ledger.server.proofs import Proofs
 from ledger.server.tilecache import TileCache
 from ledger.treetiles import TileCache as CheckedTiles
@@ -115,6 +116,68 @@ def test_a_tile_that_does_not_lead_to_the_root_is_not_kept():
         published.harm = lambda _at, data: data
         assert ask(published.proofs(), (2, 65_900)) == [merkle.inclusion_path(NODES, 2, 65_900)]
         assert kept(published.checked_tiles) is not None
+
+
+@pytest.mark.parametrize("path", ["tile/0/000", "tile/1/000"])
+def test_a_tile_that_was_read_damaged_does_not_take_the_place_of_the_whole_one_that_another_read(path):
+    """The first reader's damage is where its own path does not go, and the second one's path holds meanwhile."""
+    published, reads = Published(), []
+    published.harm = lambda at, data: data[:-32] + bytes(32) if at == path and len(reads) == 1 else data
+
+    async def both():
+        go_on = asyncio.Event()
+
+        async def run(function, at):
+            if at == path:
+                reads.append(at)
+            data = function(at)
+            if len(reads) == 1 and at != "tile/0/000":
+                await go_on.wait()
+            return data
+
+        published.run = run
+        proofs = published.proofs()
+        first = asyncio.create_task(proofs.path(2, head(65_900)))
+        for _ in range(9):
+            await asyncio.sleep(0)
+        found = await proofs.path(3, head(65_900))
+        go_on.set()
+        await asyncio.gather(first, return_exceptions=True)
+        return [found, *[await proofs.path(index, head(65_900)) for index in (2, 255, 65_535)]]
+
+    assert asyncio.run(both()) == [merkle.inclusion_path(NODES, index, 65_900) for index in (3, 2, 255, 65_535)]
+
+
+def test_an_edge_that_was_read_damaged_is_read_anew():
+    published = Published(harm=lambda at, data: bytes(32) + data[32:] if at.endswith(".p/2") else data)
+    proofs = published.proofs()
+    with pytest.raises(LedgerFault):
+        ask(proofs, (2, 700))
+    published.harm = lambda _at, data: data
+    assert ask(proofs, (2, 700)) == [merkle.inclusion_path(NODES, 2, 700)]
+
+
+def test_a_way_out_of_an_edge_is_that_of_one_hash_alone():
+    """Two readers may bring an edge at once; what the second one brings is held against the root as well."""
+    edge, tree = hashes_of(Tile(1, 0, 2)), ShownTree(head(700))
+    tree.take(0, WholeTile(hashes_of(Tile(0, 2, 188))))
+    tree.take(1, WholeTile(edge))
+    assert tree.path(1, 0, edge[0]) == merkle.inclusion_path(NODES, 0, 700)[8:]
+    tree.take(1, WholeTile([LEAVES[0], edge[1]]))
+    with pytest.raises(ForgedError):
+        tree.path(1, 0, LEAVES[0])
+
+
+def test_a_tile_of_an_object_store_is_kept_for_readers_only_if_it_is_whole():
+    published, tiles = Published(), TileCache()
+    proofs = Proofs(published, tiles, published)
+    ask(proofs, (2, 700))
+    published.harm = lambda at, data: data[:-32] + bytes(32) if at == "tile/0/000" else data
+    assert ask(proofs, (2, 700)) == [merkle.inclusion_path(NODES, 2, 700)]
+    assert tiles.get("tile/0/000") is None
+    published.harm = lambda _at, data: data
+    ask(proofs, (2, 700))
+    assert tiles.get("tile/0/000") == format_tile(LEAVES[:256])
 
 
 def test_tiles_that_receipts_have_checked_are_not_read_again():
