@@ -403,9 +403,8 @@ def unlinked(work):
 def test_regeneration_alone_without_a_link_to_the_noise_is_not_authentic():
     work = made()
     exact = dequantise(work.integers, work.recipe.latent_steps)
-    others = [
-        made(number=1).integers * np.float32(0.5)
-    ] * 4  # the wrong seeds that the thief has ground make other ones
+    # the wrong seeds that the thief has ground make other ones
+    others = [np.random.default_rng(j).normal(size=exact.shape).astype(np.float32) for j in range(4)]
     report = judged_by(unlinked(work), Memory([exact, *others]))
     assert step(report, 9).status is Status.PASS
     assert report.verdict is Verdict.CLAIMED
