@@ -28,10 +28,12 @@ _WORK = click.argument("work", metavar="FILE|CLAIM")
 _REASON = click.option("--reason", type=click.Choice(_REASONS), default="unspecified", show_default=True)
 
 
-@click.command(epilog="Example: seedproof transfer hills.png --to 5c1f... -o offer.json --ledger http://127.0.0.1:8700")
+@click.command(epilog="Example: seedproof transfer hills.png --to 5c1f... --ledger http://127.0.0.1:8700")
 @_WORK
 @click.option("--to", "buyer", metavar="KEY", required=True, help="The buyer's author key (his: seedproof keys show).")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Where to write the offer.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="offer.json", show_default=True, help="The offer's file."
+)
 @force_option
 @signing_options
 def transfer(

@@ -44,7 +44,9 @@ def check_place(path: Path, *, create: bool, has_key: bool) -> None:
             "choose another file name; beginning anew with this key would fork the log"
         )
     if not create:
-        raise LedgerFault(f"there is no ledger at {path}; name an existing one, or create a work to begin one")
+        raise LedgerFault(
+            f"there is no ledger at {path}; name an existing one with --ledger, or create a work to begin one"
+        )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -7,6 +7,7 @@ Of a tile only what a proof asks for is hashed, and compared with what stands be
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
@@ -19,7 +20,7 @@ from provenance.errors import EncodingError, LedgerFault
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT, Tile, parse_tile, tile_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -157,18 +158,24 @@ class StoredTree:
         return tile
 
     def _with_groups(self, index: int, top: TileTop) -> LeafTile:
-        def read(number: int) -> object:
+        def read(number: int) -> Iterator[object]:
             start = number * GROUP_BYTES
-            return self._from_store(index, start) or self._group_row(index, start + 1)[2]
+            stored = self._from_store(index, start)
+            if stored is not None:
+                yield stored
+            yield self._group_row(index, start + 1)[2]
 
         return LeafTile(index, top, self._cache, read)
 
     def _taken(self, tile: LeafTile, index: int, number: int) -> bool:
-        """Whether the tile has taken this group out of the store."""
+        """Whether the tile has taken this group out of the store. One that is damaged there is in the database too."""
         data = self._from_store(index, number * GROUP_BYTES)
-        if data is not None:
+        if data is None:
+            return False
+        with contextlib.suppress(LedgerFault):
             tile.take(number, data)
-        return data is not None
+            return True
+        return False
 
     def _from_store(self, index: int, start: int) -> bytes | None:
         return None if self._part is None else self._part(tile_path(0, index), start, GROUP_BYTES)

@@ -11,7 +11,7 @@ from ledger.paths import Tails
 from provenance.errors import EncodingError, LedgerFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["EdgeTile", "LeafTile", "TileCache", "TreeTile", "damaged"]
 
@@ -29,9 +29,12 @@ class TreeTile(Protocol):
 
 
 class LeafTile:
-    """A full tile of leaves, whose groups are read when they are needed; for one transaction."""
+    """A full tile of leaves, whose groups are read when they are needed; for one transaction.
 
-    def __init__(self, index: int, top: TileTop, cache: TileCache, read: Callable[[int], object]) -> None:
+    ``read`` gives a group as it stands in one place after the other; the first that is this tile's is taken.
+    """
+
+    def __init__(self, index: int, top: TileTop, cache: TileCache, read: Callable[[int], Iterator[object]]) -> None:
         self._index = index
         self._top = top
         self._cache = cache
@@ -67,9 +70,15 @@ class LeafTile:
 
     def _group(self, number: int) -> bytes:
         found = self._groups.get(number) or self._cache.group(self._index, number)
-        if found is None:
-            found = self.take(number, self._read(number))
-        return found
+        if found is not None:
+            return found
+        fault = LedgerFault(f"ledger: tile {self._index} at level 0 is missing; the database is damaged")
+        for data in self._read(number):
+            try:
+                return self.take(number, data)
+            except LedgerFault as error:
+                fault = error
+        raise fault
 
 
 class EdgeTile:

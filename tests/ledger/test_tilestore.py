@@ -1,5 +1,6 @@
 """Stores of tiles: a folder, memory, and S3 over HTTP. What is there is never replaced by something else."""
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ from ledger.log import open_log, prepare
 from ledger.tilestore import open_store
 from provenance.checkpoint import sign_checkpoint
 from provenance.errors import LedgerFault
+from provenance.receipt import parse_receipt
 from provenance.tiles import Tile, bundle_path, format_bundle, new_tiles, parse_bundle, tile_path
 from tests.support.entries import make_entry
 from tests.support.logs import MemoryLog, signer
@@ -272,3 +274,20 @@ def test_processes_share_a_store(location):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert open_store(location).get_checkpoint() == LOG.checkpoint(299)
+
+
+def test_a_damaged_file_of_a_tile_is_not_in_the_way_of_what_the_database_has(tmp_path):
+    path, tiles = str(tmp_path / "claims.db"), tmp_path / "tiles"
+    with contextlib.closing(open_log(path, create=True, tiles=str(tiles))) as log:
+        log.submit_batch([prepare(make_entry(i)) for i in range(257)])
+        log.publish()
+    file = tiles / tile_path(0, 0)
+    data = bytearray(file.read_bytes())
+    data[0] ^= 1
+    file.write_bytes(data)
+    with contextlib.closing(open_log(path, tiles=str(tiles))) as log:
+        assert parse_receipt(log.receipt(40)).index == 40  # keeps the tile's top, and another group than the damaged
+        assert parse_receipt(log.receipt(3)).index == 3
+    with contextlib.closing(open_log(path, tiles=str(tiles))) as log:
+        log.receipt(40)
+        assert log.consistency(3, 257)
