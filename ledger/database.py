@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, Engine, Table, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from ledger import postgres, sqlite
-from provenance.errors import InvalidError, LedgerFault
+from provenance.errors import InvalidError, LedgerFault, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def resolve(location: str | Path) -> Place:
     """A path, ``sqlite:///path`` or ``postgresql+psycopg://...`` as a place.
 
     Raises:
-        LedgerFault: an address of something else, or one with a password among its options.
+        UsageError: an address of something else, or one with a password among its options.
     """
     text_form = str(location)
     if "://" not in text_form:
@@ -68,14 +68,14 @@ def resolve(location: str | Path) -> Place:
     try:
         url = make_url(text_form)
     except (ArgumentError, ValueError) as error:
-        raise LedgerFault("ledger: the database's address cannot be read; write sqlite:///PATH or a path") from error
+        raise UsageError("ledger: the database's address cannot be read; write sqlite:///PATH or a path") from error
     if url.get_backend_name() == "sqlite" and url.database:
         return resolve(url.database)
     if any("password" in name.lower() for name in url.query):
-        raise LedgerFault(f"ledger {_shown(url)}: no password in the address, it would be shown; put it into ~/.pgpass")
+        raise UsageError(f"ledger {_shown(url)}: no password in the address, it would be shown; put it into ~/.pgpass")
     if url.get_backend_name() == "postgresql" and url.database:
         return Place(url.set(drivername="postgresql+psycopg"), None)
-    raise LedgerFault(
+    raise UsageError(
         f"ledger {_shown(url)[:200]}: only a SQLite file (a path) or postgresql+psycopg://HOST/NAME can be opened here"
     )
 

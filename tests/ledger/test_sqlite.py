@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from ledger import sqlite
+from ledger.database import resolve
 from ledger.log import open_log, prepare
-from provenance.errors import LedgerFault
+from provenance.errors import LedgerFault, UsageError
 from tests.support.entries import make_entry
 
 
@@ -45,3 +46,17 @@ def test_files_that_are_no_log_are_refused_and_not_changed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"other.db", "letter.txt", "short"}
     with pytest.raises(LedgerFault, match="not a file"):
         sqlite.engine(tmp_path, "write")
+
+
+@pytest.mark.parametrize("location", ["mysql://host/name", "postgresql://", "http://log.example"])
+def test_what_is_no_database_that_is_opened_here_is_a_wrong_use(location, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="only a SQLite file"):
+        resolve(location)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_password_among_the_options_of_an_address_is_a_wrong_use_and_not_repeated():
+    with pytest.raises(UsageError, match="no password in the address") as caught:
+        resolve("postgresql://host/name?password=hunter2")
+    assert "hunter2" not in str(caught.value)
