@@ -54,9 +54,3 @@ def test_what_is_no_database_that_is_opened_here_is_a_wrong_use(location, tmp_pa
     with pytest.raises(UsageError, match="only a SQLite file"):
         resolve(location)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_password_among_the_options_of_an_address_is_a_wrong_use_and_not_repeated():
-    with pytest.raises(UsageError, match="no password in the address") as caught:
-        resolve("postgresql://host/name?password=hunter2")
-    assert "hunter2" not in str(caught.value)

@@ -15,7 +15,7 @@ import pytest
 
 from ledger.database import resolve
 from provenance.entry import parse_any
-from provenance.errors import LedgerFault
+from provenance.errors import UsageError
 from provenance.receipt import parse_receipt
 from tests.support.entries import make_entry
 from tests.support.follow import key
@@ -172,7 +172,7 @@ def test_wrong_options_are_one_line(tmp_path, options, word):
 @pytest.mark.parametrize("option", ["password", "sslpassword"])
 def test_no_message_shows_a_password(option):
     """The address of a database is in every message about it, and in the journal."""
-    with pytest.raises(LedgerFault, match="pgpass") as failed:
+    with pytest.raises(UsageError, match="pgpass") as failed:
         resolve(f"postgresql+psycopg://ann@db.example/log?{option}=hunter2")
     assert "hunter2" not in str(failed.value)
     place = resolve("postgresql+psycopg://ann:hunter2@db.example/log?options=hunter3")
