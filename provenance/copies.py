@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from provenance.affine import freedom
 from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
-from provenance.errors import EnvironmentFault, NotFiniteError
+from provenance.errors import EnvironmentFault, InvalidError, NotFiniteError
 from provenance.latent import dequantise, quantise
 from provenance.likeness import Rank, rank
 from provenance.recipe import Prompt
@@ -182,11 +182,12 @@ def other_pictures(
     """Pictures that the tested seed has no part in: (same prompt?, uint8 (H, W, 3)).
 
     ``draws`` wrong seeds under the same recipe where its prompt is open, then one for each of OTHER_PROMPTS. Seeds that
-    the model makes NaN or infinity of are left out.
+    the model makes NaN or infinity of are left out; so is everything of a remix whose sources are not at hand.
     """
-    plain = subject.recipe.operation is None
-    wanted: list[Prompt] = [] if prompt is None else [prompt] * draws
-    wanted += [Prompt(text) for text in OTHER_PROMPTS] if plain else []
+    operation = subject.recipe.operation
+    sourced = operation is None or len(subject.sources) == len(operation.sources)
+    wanted: list[Prompt] = [prompt] * draws if prompt is not None and sourced else []
+    wanted += [Prompt(text) for text in OTHER_PROMPTS] if operation is None else []
     identifier = claimed_id(subject)
     steps = subject.recipe.latent_steps
     for number, each in enumerate(wanted):
@@ -196,7 +197,7 @@ def other_pictures(
         try:
             (latent,) = regenerator.regenerate(subject.recipe, each, [seed], *subject.given)
             drawn = regenerator.decode(subject.recipe, dequantise(quantise(latent, steps), steps))
-        except (NotFiniteError, ValueError):
+        except (InvalidError, NotFiniteError, ValueError):
             continue
         yield each is prompt, drawn
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from provenance.operation import executed_steps
+from provenance.operation import replaces_source
 from provenance.report import Check, Status, Verdict
 
 if TYPE_CHECKING:
@@ -179,10 +178,7 @@ def _unused(work: Work) -> str:
     operation = work.recipe.operation
     if operation is None:
         return ""
-    if (
-        operation.name == "image-to-image"
-        and executed_steps(operation.strength or Decimal(0), work.recipe.steps) == work.recipe.steps
-    ):
+    if replaces_source(operation, work.recipe.steps):
         return "its source at this strength"
     if operation.name != "blend":
         return ""

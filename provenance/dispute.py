@@ -14,10 +14,10 @@ the other picture is a copy of its own (5). Time decides only between claims tha
 none.
 
 Noise can be taken out of a copy as well as put in, the victim's seed being public, so that 4 finds too little on either
-side. Then a claim that was made again from its seed (3) explains a near copy of its picture whose own claim was not,
-and a copy (5) in which half the bits of its noise are left: who grinds seeds until his picture looks like another's,
-to say that this one is a copy of his, gets neither (COPY_BITS). Where both were made again and neither is near, they
-are two works: few draws find pictures of one prompt alike.
+side; or the latent kept back. Then a claim that was made again from its seed (3) explains its very picture, or a near
+copy of it, under a claim that was not, and a copy (5) in which half the bits of its noise are left: who grinds seeds
+until his picture looks like another's, to say that this one is a copy of his, gets neither (COPY_BITS). Where both were
+made again and neither is near, they are two works: few draws find pictures of one prompt alike.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Crossing:
     @property
     def copied(self) -> bool:
         """Whether the other's picture comes from this claim's, if this one alone was made again from its seed."""
-        return self.near or (self.alike and self.bits >= COPY_BITS)
+        return self.same_pixels or self.near or (self.alike and self.bits >= COPY_BITS)
 
     @property
     def explains(self) -> bool:
@@ -172,7 +172,9 @@ def settle(a: Side, b: Side, of_a: Crossing, of_b: Crossing) -> tuple[Outcome, s
         better, weaker = (a, b) if a.regenerated else (b, a)
         own = of_a if a.regenerated else of_b
         if own.copied:
-            how = "a near copy of it" if own.near else f"a copy of it with its noise left in it (2^-{own.bits:.0f})"
+            how = "the very same" if own.same_pixels else "a near copy of it"
+            if not (own.same_pixels or own.near):
+                how = f"a copy of it with its noise left in it (2^-{own.bits:.0f})"
             return (Outcome.A if a.regenerated else Outcome.B), (
                 f"{better.letter} was made again from its seed and {weaker.letter}, whose picture is {how}, was not: "
                 f"{weaker.claimed.reason}; only making {weaker.letter} again could show otherwise"

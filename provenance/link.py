@@ -17,6 +17,7 @@ from provenance.errors import NotFiniteError
 from provenance.faint import faintness, least_honest
 from provenance.latent import cell_distance
 from provenance.measured import why_unmeasured
+from provenance.operation import replaces_source
 from provenance.pixels import pixel_digest
 from provenance.report import Check, Status
 from provenance.subject import Link, LinkResult, Subject
@@ -185,11 +186,16 @@ def check_regeneration(
 
 
 def _why_common(recipe: Recipe, others: WrongSeeds, near: float) -> str | None:
-    """Why other seeds make the same picture, if they do. A remix may be like others through its parents."""
-    alone = recipe.operation is None
+    """Why other seeds make the same picture, if they do.
+
+    A remix may be like others through its parents, then it is like all of them: two that are the same, and nothing like
+    it, show a prompt with few outcomes there as well.
+    """
+    alone = recipe.operation is None or replaces_source(recipe.operation, recipe.steps)
     if others.nearest <= near or others.likest > (ALIKE_ALONE if alone else ALIKE):
         return "wrong seeds come as close"
-    return "wrong seeds make one and the same picture" if alone and others.among > ALIKE else None
+    few = others.among > ALIKE and others.likest <= ALIKE_ALONE
+    return "wrong seeds make one and the same picture" if few else None
 
 
 def _judge_undrawn(subject: Subject, distance: float) -> LinkResult:

@@ -35,6 +35,7 @@ __all__ = [
     "executed_steps",
     "operation_from_json",
     "operation_to_json",
+    "replaces_source",
 ]
 
 MAX_SOURCES = MAX_PARENTS
@@ -103,6 +104,12 @@ class Operation:
 def executed_steps(strength: Decimal, steps: int) -> int:
     """floor(steps * strength + 1/2): how many of the sampler's steps are run."""
     return int((steps * strength + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
+
+
+def replaces_source(operation: Operation, steps: int) -> bool:
+    """Whether all steps are run from fresh noise, so that nothing of the source is left in the picture."""
+    run = executed_steps(operation.strength or Decimal(0), steps)
+    return operation.name == "image-to-image" and run == steps
 
 
 def check_operation(

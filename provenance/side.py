@@ -16,7 +16,7 @@ from provenance.link import Subject
 from provenance.pixels import read_picture
 from provenance.recipe import opening_commitment
 from provenance.report import Check, Report, Status, Verdict
-from provenance.verify import verify
+from provenance.verify import verify_lineage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,12 +134,13 @@ def read_side(letter: str, name: str, data: bytes, request: Request, openings: t
         raise InvalidError(f"{name}: {error}") from error
     opening = _fitting(work.recipe.prompt, openings)
     asked = replace(request, opening=opening)
-    report = verify(data, asked)
+    report, lineage = verify_lineage(data, asked)
     pixels = _pixels(data)
     subject = None
     if work.integers is not None:
         model = request.policy.models.get(work.recipe.model.digest)
-        subject = Subject(work.claim, work.recipe, work.integers, pixels, model)
+        sources = () if lineage is None else lineage.materials(work.recipe)[0]
+        subject = Subject(work.claim, work.recipe, work.integers, pixels, model, sources)
     reference = decode_reference(work, asked)
     exact = report.verdict is not Verdict.INVALID
     claimed = CheckedClaim(work, report.checks, report.verdict, report.reason, exact, subject, reference)

@@ -8,21 +8,26 @@ import pytest
 
 pytest.importorskip("cv2")
 
+from provenance.assertion import LABEL, format_assertion
 from provenance.claim import Terms
-from provenance.claimfile import MAX_CLAIM_FILE_BYTES, parse_claim_file
+from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
 from provenance.correlation import dct2, dct_matrix
 from provenance.dispute import Outcome, compare_claims
 from provenance.disputepage import dispute_page
 from provenance.disputetext import dispute_json, reasons_of
 from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError, UsageError
 from provenance.latent import dequantise
+from provenance.manifest_write import DIGITAL_SOURCE
 from provenance.noise import gaussian
+from provenance.pixels import encode_png
 from provenance.recipe import Opening, opening_commitment
 from provenance.report import Verdict
 from provenance.side import read_side
+from provenance.storedlatent import encode_latent
+from tests.support import remixes
 from tests.support.disputes import NOW, claim_file, quick, request, settle, taken_over, with_latent
 from tests.support.forge import made, policy, regenerator
-from tests.support.pictures import pixels
+from tests.support.pictures import foreign, pixels
 
 PROMPT = "a winding path through a forest"
 
@@ -76,6 +81,32 @@ def test_a_thief_who_injected_his_noise_passes_until_regeneration_and_the_cross_
     assert [check.figures["false_accept_log2"] < -128 for check in seven] == [True, True]
     assert (unmade.of_a.noise_found, unmade.of_b.noise_found) == (True, False)
     assert unmade.outcome is Outcome.A
+
+
+def test_a_thief_who_claims_the_very_pixels_and_keeps_his_latent_to_himself():
+    cheat = taken_over(victim(), thief())
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE}]}
+    assertions = {"c2pa.actions.v2": actions, LABEL: format_assertion(cheat.assertion)}
+    manifest = {"assertions": [{"label": name, "created": True, "data": data} for name, data in assertions.items()]}
+    found = settle(victim().sign(), foreign(encode_png(cheat.rgb), manifest))
+    assert "no latent" in found.b.claimed.reason
+    assert not found.of_a.noise_found
+    assert found.outcome is Outcome.A
+
+
+@pytest.mark.parametrize("form", ["signed picture", "claim file"])
+def test_a_thief_who_calls_his_copy_a_remix_keeps_no_dispute_from_being_held(form):
+    author, own = remixes.original(1), remixes.original(2, who=remixes.master("mallory"))
+    copy = author.material.latent + 0.02 * own.material.latent
+    cheat = remixes.image_to_image(3, own, who=remixes.master("mallory"), latent=copy)
+    file = ClaimFile(cheat.entry, cheat.recipe, encode_latent(cheat.integers), None, None)
+    asked = request(policy=remixes.trust(), regenerator=remixes.Rotations())
+    found = settle(author.data, cheat.data if form == "signed picture" else format_claim_file(file), asked=asked)
+    assert found.b.kind == form
+    assert found.outcome is Outcome.A
+    if form == "claim file":  # its parent is nowhere, so there is nothing to make other seeds' pictures from
+        assert found.of_b.comparison.rank.count == 0
+        assert not found.of_b.alike
 
 
 @pytest.mark.slow
@@ -233,7 +264,6 @@ def test_the_json_form_and_its_reasons():
 
 def test_pictures_that_are_no_claims_are_refused():
     from provenance.errors import UnprovedError
-    from provenance.pixels import encode_png
 
     with pytest.raises(UnprovedError, match=r"a\.png"):
         read_side("A", "a.png", encode_png(pixels()), request())

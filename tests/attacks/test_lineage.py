@@ -18,12 +18,14 @@ from provenance.library import Library, read_library
 from provenance.lineage import MAX_WORKS, trace
 from provenance.manifest import read_container
 from provenance.manifest_parents import Parent
+from provenance.noise import gaussian
 from provenance.operation import Operation, Source
 from provenance.pixels import encode_png, read_picture
 from provenance.recipe import Model, format_recipe, parse_recipe
 from provenance.report import Status, Verdict
 from provenance.storedlatent import encode_latent
 from provenance.work import Work
+from provenance.wrongseeds import WrongSeeds
 from tests.support.pictures import join, mallory, split
 from tests.support.remixes import (
     MODEL,
@@ -235,6 +237,47 @@ def test_near_copy_as_a_remix_at_tiny_strength_proves_no_authorship():
     assert report.verdict is Verdict.CLAIMED
     assert "does not depend on its seed" in report.reason
     assert victim.id.hex()[:16] in report.qualified
+
+
+class FewOutcomes(Rotations):
+    """A model that has memorised four pictures for each prompt, so that a seed decides which and hardly more."""
+
+    def _make(self, recipe, prompt, own_seed, sources):
+        if recipe.operation is None and prompt.text != "famous":
+            return super()._make(recipe, prompt, own_seed, sources)
+        memory = np.random.default_rng(own_seed[0] % 4).normal(size=SHAPE)
+        picture = memory + 0.1 * self._turned(gaussian(own_seed, recipe.shape), prompt)
+        share = 1.0 if recipe.operation is None else float(recipe.operation.strength)
+        return (share * picture + (1 - share) * (sources[0].latent if sources else 0)).astype(np.float32)
+
+    def invert(self, recipe, prompt, latent, sources=()):
+        return gaussian(recipe.seed, recipe.shape)
+
+
+@pytest.mark.parametrize("strength", ["1", "0.6"])
+def test_a_prompt_with_few_outcomes_dressed_as_a_remix_of_something_else(strength):
+    model, parent = FewOutcomes(), original(1)
+    operation = Operation("image-to-image", {"strength": Decimal(strength)}, (parent.source,))
+    recipe = recipe_of(2, THIEF, operation=operation, parents=operation.parents)
+    (latent,) = model.regenerate(recipe, recipe.prompt, [recipe.seed], [parent.material])
+    made = remix(2, operation, [parent], who=THIEF, latent=latent)
+    for entropy in (b"a", b"b", b"c", b"d", b"e", b"f"):  # one of four wrong seeds misses the outcome in 1 of 3 cases
+        report = judge(made.data, deep=True, regenerator=model, entropy=entropy)
+        assert report.verdict is Verdict.CLAIMED
+        assert "does not depend on its seed" in report.reason
+
+
+def test_wrong_seeds_are_judged_at_full_strength_as_if_there_were_no_parent(monkeypatch):
+    seen = WrongSeeds(4, 3.0, 0.96, 0.97)
+    monkeypatch.setattr("provenance.link.make_wrong_seeds", lambda *_: seen)
+    parent = original(1)
+    assert step(judge(image_to_image(2, parent, "1").data), 9).status is Status.WARN
+    assert step(judge(image_to_image(2, parent, "0.5").data), 9).status is Status.PASS
+
+
+def test_a_remix_whose_parents_make_all_of_them_alike_is_not_one_of_few_outcomes(monkeypatch):
+    monkeypatch.setattr("provenance.link.make_wrong_seeds", lambda *_: WrongSeeds(4, 3.0, 0.97, 0.985))
+    assert step(judge(image_to_image(2, original(1), "0.5").data), 9).status is Status.PASS
 
 
 def test_copy_at_strength_0_proves_no_authorship():

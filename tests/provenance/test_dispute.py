@@ -100,9 +100,16 @@ def test_a_thief_who_took_the_victims_noise_out_is_decided_by_the_regeneration_o
     assert settle(side("A", Verdict.CONSISTENT), side("B"), near(), near())[0] is Outcome.B
 
 
-@pytest.mark.parametrize(
-    "weaker", [near(0.9, 0.1), near(2.6, 0.9), near(2.6, 3.0, beaten=False), alike(), noise(0.0, same=True)]
-)
+@pytest.mark.parametrize("same", [noise(0.0, same=True), noise(127.0, same=True)])
+def test_the_very_same_picture_is_no_worse_a_copy_than_a_near_one(same):
+    for verdict in (Verdict.CLAIMED, Verdict.CONSISTENT):
+        outcome, reason = settle(side("A"), side("B", verdict), same, same)
+        assert outcome is Outcome.A
+        assert "whose picture is the very same" in reason
+        assert settle(side("A", verdict), side("B", verdict), same, same)[0] is Outcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("weaker", [near(0.9, 0.1), near(2.6, 0.9), near(2.6, 3.0, beaten=False), alike()])
 def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
     outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), weaker, weaker)
     assert outcome is Outcome.UNDETERMINED
