@@ -282,6 +282,8 @@ def check_links(checks: list[Check], subject: Subject, lineage: Lineage, request
         if request.depth is Depth.INSIST:
             raise
         note(LinkResult(Check(9, Status.WARN, f"inconclusive, not compared on this machine: {error}"), Link.UNMADE))
+    except InvalidError as error:
+        note(LinkResult(Check(9, Status.FAIL, f"the recipe cannot be run: {error}"), Link.BROKEN))
     return links
 
 

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 pytest.importorskip("cv2")
 
 from provenance.assertion import LABEL, format_assertion
-from provenance.claim import Terms
+from provenance.claim import Terms, claim_id
 from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
 from provenance.correlation import dct2, dct_matrix
 from provenance.dispute import Outcome, compare_claims
@@ -17,18 +19,22 @@ from provenance.disputepage import dispute_page
 from provenance.disputetext import dispute_json, reasons_of
 from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError, UsageError
 from provenance.latent import dequantise
-from provenance.manifest_write import DIGITAL_SOURCE
+from provenance.manifest_parents import DIGITAL_SOURCE, Parent, Remix
+from provenance.manifest_write import sign_picture
 from provenance.noise import gaussian
+from provenance.operation import Operation, Source
 from provenance.pixels import encode_png
-from provenance.recipe import Opening, opening_commitment
+from provenance.recipe import Component, Model, Opening, opening_commitment
 from provenance.report import Verdict
 from provenance.side import read_side
 from provenance.storedlatent import encode_latent
+from provenance.thumbnail import thumbnail
 from tests.support import remixes
 from tests.support.disputes import NOW, claim_file, quick, request, settle, taken_over, with_latent
 from tests.support.forge import made, policy, regenerator
 from tests.support.pictures import foreign, pixels
 
+PARTS = (Component("unet", bytes(32)),)
 PROMPT = "a winding path through a forest"
 
 
@@ -107,6 +113,24 @@ def test_a_thief_who_calls_his_copy_a_remix_keeps_no_dispute_from_being_held(for
     if form == "claim file":  # its parent is nowhere, so there is nothing to make other seeds' pictures from
         assert found.of_b.comparison.rank.count == 0
         assert not found.of_b.alike
+
+
+def test_a_thief_whose_recipe_cannot_be_run_gets_a_report_and_loses_the_dispute(monkeypatch):
+    stranger = made("mallory", number=3).with_(recipe=replace(thief().recipe, model=Model("other", bytes(32), PARTS)))
+    operation = Operation("image-to-image", {"strength": Decimal("0.5")}, (source_of(stranger),))
+    cheat = taken_over(victim(), thief())
+    cheat = cheat.with_(recipe=replace(cheat.recipe, operation=operation, parents=operation.parents))
+    shown = Parent("parent.png", "image/png", file=stranger.sign(), thumbnail=thumbnail(stranger.rgb))
+    around = Remix(operation.name, (shown,), ())
+    monkeypatch.setattr("tests.support.forge.sign_picture", partial(sign_picture, remix=around))
+    found = settle(victim().sign(), cheat.sign())
+    assert found.b.claimed.verdict is Verdict.INVALID
+    assert "cannot be run" in found.b.claimed.reason
+    assert found.outcome is Outcome.A
+
+
+def source_of(work):
+    return Source(claim_id(work.claim), work.claim.latent)
 
 
 @pytest.mark.slow
