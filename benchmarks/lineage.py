@@ -2,7 +2,7 @@
 
 Real files by the house model, each with all its ancestors' manifests inside. *Proofs* is ``verify --quick``: manifests,
 signatures, claims and digests of every work, the median of several rounds. *Deep* is ``verify --deep``: every ancestor
-is made again as well, with one wrong seed and an inversion; a run in which none is, since its steps lie outside of
+is made again as well, with four wrong seeds and an inversion; a run in which none is, since its steps lie outside of
 what its model was measured for, is refused. Processor time. A straight line is fitted through time
 against works, and the growth beside it is the exponent b of time ~ works^b between the smaller half and the whole.
 Measured points are kept in ``--work``, so that an interrupted run goes on.

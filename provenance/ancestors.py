@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Ancestry", "Examiner", "examine_ancestors"]
 
-_WRONG_SEEDS = 1
-"""Wrong seeds drawn for an ancestor: a picture that does not depend on its seed shows with the first."""
-
 
 @dataclass(frozen=True)
 class Ancestry:
@@ -138,7 +135,7 @@ def _regenerate(work: Work, lineage: Lineage, examiner: Examiner, regenerator: R
     subject = Subject(work.claim, work.recipe, work.integers, None, model, sources)
     try:
         pixels = check_decoding(subject, regenerator)
-        made = check_regeneration(subject, prompt, regenerator, examiner.entropy, wrong_seeds=_WRONG_SEEDS)
+        made = check_regeneration(subject, prompt, regenerator, examiner.entropy)
     except (NotFiniteError, MissingModelError, ImportError) as error:
         return Link.OPEN, f"it cannot be made again here: {error}", ""
     except InvalidError as error:

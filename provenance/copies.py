@@ -131,12 +131,12 @@ def compare(
     entropy: bytes,
     *,
     draws: int = DRAWS,
-    seek_noise: bool = True,
+    unsought: str = "",
     progress: Progress | None = None,
 ) -> Comparison:
     """Run steps 13 to 16. ``picture``: uint8 (height, width, 3) out of a file of format ``kind``.
 
-    Without ``seek_noise`` step 15, the longest, is left out: for who has found the noise in the stored latent.
+    ``unsought``: why step 15, the longest, is left out, by who has tested the stored latent of the picture.
 
     Raises:
         EnvironmentFault: OpenCV is not installed, or the claimed picture cannot be decoded here.
@@ -157,9 +157,9 @@ def compare(
         (seeds if same_prompt else others).append(0.0 if lain is None else lain.likeness.bits)
     ranked = replace(rank(found.likeness.bits, seeds or others), nearest=max((*seeds, *others), default=0.0))
     noise, noted = (
-        _noise_check(subject, found, regenerator, reference.shape[:2], progress)
-        if seek_noise
-        else (None, Check(15, Status.SKIP, "not needed: the seed's noise was found in the stored latent"))
+        (None, Check(15, Status.SKIP, f"not needed: {unsought}"))
+        if unsought
+        else _noise_check(subject, found, regenerator, reference.shape[:2], progress)
     )
     changes = find_changes(reference, found)
     checks = (

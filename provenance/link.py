@@ -124,10 +124,8 @@ def check_regeneration(
     regenerator: Regenerator,
     entropy: bytes,
     progress: Progress | None = None,
-    *,
-    wrong_seeds: int = WRONG_SEEDS,
 ) -> LinkResult:
-    """Step 9: make the picture again from the seed and from ``wrong_seeds`` wrong ones; run the sampler backwards.
+    """Step 9: make the picture again from the seed and from WRONG_SEEDS wrong ones; run the sampler backwards.
 
     A remix is made again from its stored sources. Where it uses no noise of its own, no seed is wrong.
 
@@ -137,15 +135,15 @@ def check_regeneration(
     show = progress or _silent
     accept, reject = subject.thresholds
     recipe = subject.recipe
-    show(0, wrong_seeds + 2, "regenerating")
+    show(0, WRONG_SEEDS + 2, "regenerating")
     (made,) = regenerator.regenerate(recipe, prompt, [recipe.seed], *subject.given)
     right = _distance(made, subject)
     if not subject.draws:
         return _judge_undrawn(subject, right)
-    others = make_wrong_seeds(subject, prompt, regenerator, entropy, show, wrong_seeds)
-    show(wrong_seeds + 1, wrong_seeds + 2, "inverting")
+    others = make_wrong_seeds(subject, prompt, regenerator, entropy, show, WRONG_SEEDS)
+    show(WRONG_SEEDS + 1, WRONG_SEEDS + 2, "inverting")
     inverted, backwards = _invert(subject, prompt, regenerator)
-    wrong, complete = others.nearest, others.count == wrong_seeds
+    wrong, complete = others.nearest, others.count == WRONG_SEEDS
     if subject.calibration is not None and recipe.dtype != "float32" and complete:
         accept = max(accept, min(reject, wrong / FOREIGN))
     figures: Figures = {

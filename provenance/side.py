@@ -72,6 +72,11 @@ class Side:
         return self.claimed.verdict is Verdict.AUTHENTIC
 
     @property
+    def repeated(self) -> bool:
+        """Whether its seed makes its picture on this machine (step 9), whatever else the verdict rests on."""
+        return self._step(9).status is Status.PASS
+
+    @property
     def broken(self) -> bool:
         """Whether something that should hold of it does not."""
         return self.claimed.verdict is Verdict.INVALID

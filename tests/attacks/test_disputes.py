@@ -13,7 +13,7 @@ pytest.importorskip("cv2")
 from provenance.assertion import LABEL, format_assertion
 from provenance.claim import Terms, claim_id
 from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
-from provenance.correlation import dct2, dct_matrix
+from provenance.correlation import REQUIRED_BITS, dct2, dct_matrix
 from provenance.dispute import Outcome, compare_claims
 from provenance.disputepage import dispute_page
 from provenance.disputetext import dispute_json, reasons_of
@@ -53,13 +53,18 @@ def thief():
     return made("mallory", number=3)
 
 
+def with_noise(work, its_seed, share):
+    """The latent of a work with a seed's noise put in (or taken out) as the whitened test sees it."""
+    steps, z = work.recipe.latent_steps, gaussian(its_seed, work.recipe.shape)
+    whitening = policy().models[work.recipe.model.digest].calibration(work.recipe.shape).whitening
+    moved = dct2(dequantise(work.integers, steps)) + share * dct2(z) / whitening.scale
+    rows, columns = dct_matrix(moved.shape[-2]), dct_matrix(moved.shape[-1])
+    return rows.T @ moved @ columns
+
+
 def injected():
     """The victim's latent with as much of the thief's noise as passes the whitened test; the picture it decodes to."""
-    steps, z = victim().recipe.latent_steps, gaussian(thief().recipe.seed, victim().recipe.shape)
-    whitening = policy().models[victim().recipe.model.digest].calibration(victim().recipe.shape).whitening
-    moved = dct2(dequantise(victim().integers, steps)) + 0.36 * dct2(z) / whitening.scale
-    rows, columns = dct_matrix(moved.shape[-2]), dct_matrix(moved.shape[-1])
-    return with_latent(taken_over(victim(), thief()), rows.T @ moved @ columns)
+    return with_latent(taken_over(victim(), thief()), with_noise(victim(), thief().recipe.seed, 0.36))
 
 
 def test_a_thief_who_signed_the_picture_again_with_his_own_key():
@@ -87,6 +92,23 @@ def test_a_thief_who_injected_his_noise_passes_until_regeneration_and_the_cross_
     assert [check.figures["false_accept_log2"] < -128 for check in seven] == [True, True]
     assert (unmade.of_a.noise_found, unmade.of_b.noise_found) == (True, False)
     assert unmade.outcome is Outcome.A
+
+
+def test_noise_is_sought_in_the_pixels_where_the_stored_latent_may_hide_it():
+    """The victim's latent is made again from the victim's seed, so that nobody took anything out of it: a thief's may."""
+    cheat = taken_over(victim(), thief())
+    cheat = with_latent(cheat, with_noise(victim(), victim().recipe.seed, -0.36))
+    opening = Opening(bytes(32), cheat.recipe.prompt)
+    found = settle(
+        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
+    )
+    assert found.of_a.bits < REQUIRED_BITS
+    assert sought(found.of_a.comparison).startswith("the latent estimated from these pixels")
+    assert "is what its own seed makes" in sought(found.of_b.comparison)
+
+
+def sought(comparison):
+    return next(check.detail for check in comparison.checks if check.step == 15)
 
 
 def test_a_thief_who_claims_the_very_pixels_and_keeps_his_latent_to_himself():

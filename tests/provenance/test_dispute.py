@@ -17,13 +17,22 @@ NONE = Crossing(0.0, 0.0, same_pixels=False, comparison=None, why_not="not tried
 
 
 def side(
-    letter, verdict=Verdict.AUTHENTIC, *, secret=None, authors=None, before=None, log=None, index=None, failed=None
+    letter,
+    verdict=Verdict.AUTHENTIC,
+    *,
+    secret=None,
+    authors=None,
+    before=None,
+    log=None,
+    index=None,
+    failed=None,
+    nine=Status.SKIP,
 ):
     figures = {} if before is None else {"existed_before": before}
     if log is not None:
         figures |= {"log": log, "index": index, "known_log": True}
     claim = SimpleNamespace(Y=secret or letter.encode(), authors=(authors or letter,))
-    checks = [Check(10, Status.PASS, "", figures)]
+    checks = [Check(9, nine, ""), Check(10, Status.PASS, "", figures)]
     if failed is not None:
         checks.insert(0, Check(failed, Status.FAIL, "figures nobody reads"))
     claimed = SimpleNamespace(
@@ -98,6 +107,14 @@ def test_a_thief_who_took_the_victims_noise_out_is_decided_by_the_regeneration_o
     assert "near copy" in reason
     assert "only making B again could show otherwise" in reason
     assert settle(side("A", Verdict.CONSISTENT), side("B"), near(), near())[0] is Outcome.B
+
+
+@pytest.mark.parametrize("other", [near(), alike()])
+def test_a_work_that_its_seed_makes_but_that_cannot_be_authentic_is_not_told_to_be_made_again(other):
+    reason = settle(side("A"), side("B", Verdict.CONSISTENT, nine=Status.PASS), other, other)[1]
+    assert "was too, which proves less for it: some reason" in reason
+    assert "making B again" not in reason
+    assert "making B again" in settle(side("A"), side("B", Verdict.CONSISTENT, nine=Status.WARN), other, other)[1]
 
 
 @pytest.mark.parametrize("same", [noise(0.0, same=True), noise(127.0, same=True)])

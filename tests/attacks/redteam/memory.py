@@ -7,7 +7,7 @@ from itertools import cycle
 
 import numpy as np
 
-from provenance.recipe import format_recipe
+from provenance.recipe import Prompt, format_recipe
 
 KEPT = 2048
 """Latents and pictures that stay in memory: about 100 MB with the house model."""
@@ -99,8 +99,9 @@ class Pooled(Remembering):
 
 
 def _of(recipe):
-    """The recipe without its seed: what is the same for all seeds."""
-    return (format_recipe(replace(recipe, seed=bytes(32))),)
+    """The recipe without its seed and without a sealed prompt: what is the same for all seeds, the prompt being given."""
+    prompt = recipe.prompt if isinstance(recipe.prompt, Prompt) else Prompt("")
+    return (format_recipe(replace(recipe, seed=bytes(32), prompt=prompt)),)
 
 
 def _given(sources):
