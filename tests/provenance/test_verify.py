@@ -238,6 +238,13 @@ def test_a_latent_that_cannot_be_decoded():
     assert report.verdict is Verdict.INVALID
 
 
+@pytest.mark.parametrize("depth", [Depth.AUTO, Depth.INSIST])
+def test_a_recipe_that_cannot_be_run(depth):
+    report = ask(ORIGINAL, regenerator=Broken("regenerate", InvalidError("no such source")), depth=depth)
+    assert texts(report, 9) == [(Status.FAIL, "the recipe cannot be run: no such source")]
+    assert report.verdict is Verdict.INVALID
+
+
 def test_a_model_that_runs_into_infinity_here():
     machine = Broken("regenerate", NotFiniteError("NaN at step 3"))
     report = ask(ORIGINAL, regenerator=machine)
