@@ -5,8 +5,9 @@ The reasons, in this order and under these numbers:
  1  anchors: by when each claim existed, as independent authorities vouch; the order within one log
  2  proof: does somebody stand behind each claim (possession, author, seed)?
  3  regeneration: does each seed make its own picture?
- 4  cross-correlation: is the seed's noise of one in the stored latent of the other? (NoisePrints' cross-check, arXiv
-    2510.13793: who puts his noise into a copy leaves the original's there, and has none of his own in the original)
+ 4  cross-correlation: is the seed's noise of one in the stored latent of the other, when the other's own was taken
+    out? (NoisePrints' cross-check, arXiv 2510.13793: who puts his noise into a copy leaves the original's there, and
+    has none of his own in the original; see provenance.crosscheck)
  5  what they share: each picture laid over the other claim's picture, against wrong seeds laid over it likewise
 
 A claim *explains* its own picture if it is authentic or consistent, and the other's if its noise is there (4), or if
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from provenance.copies import Comparison, compare
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
+from provenance.crosscheck import cross_cosine
 from provenance.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ class Crossing:
     """What one claim has to do with the other's picture.
 
     Attributes:
-        cosine: of the other's stored latent with this claim's noise, whitened; None where they have other shapes.
+        cosine: of the other's stored latent, whitened and less its own noise, with this claim's noise; None where they
+            have other shapes.
         bits: -log2 of a fresh seed's chance of it.
         same_pixels: whether both pictures are pixel for pixel the same.
         comparison: the other's picture laid over this claim's (steps 13 to 16), where this machine could do that.
@@ -292,11 +295,15 @@ def _is_as_made(other: Side, one: Side) -> bool:
 
 
 def _latent_cosine(one: Side, other: Side) -> tuple[float | None, float]:
-    """Whitened cosine of ``other``'s stored latent with ``one``'s noise, and its bits."""
+    """Whitened cosine of ``other``'s stored latent, less its own noise, with ``one``'s noise, and its bits."""
     mine, its = one.claimed.subject, other.claimed.subject
     if mine is None or its is None or mine.recipe.shape != its.recipe.shape:
         return None, 0.0
     calibration = its.model.calibration(its.recipe.shape) if its.model else None
-    c = whitened_cosine(its.latent, mine.noise, calibration.whitening if calibration else None)
+    whitening = calibration.whitening if calibration else None
+    if mine.recipe.seed == its.recipe.seed:
+        c = whitened_cosine(its.latent, mine.noise, whitening)
+    else:
+        c = cross_cosine(its.latent, mine.noise, its.noise, whitening)
     d = its.latent.size
     return c, min(-log2_false_accept(c, d), float(d))

@@ -139,7 +139,8 @@ def _noise(dispute: Dispute) -> Reason:
             continue
         found = "is" if crossing.bits >= REQUIRED_BITS else "is not"
         sentences.append(
-            f"The noise of {one.letter}'s seed {found} in {other.letter}'s latent (cosine {crossing.cosine:.3f}; "
+            f"The noise of {one.letter}'s seed {found} in {other.letter}'s latent, {other.letter}'s own noise being "
+            f"taken out as far as that goes (cosine {crossing.cosine:.3f}; "
             f"a fresh seed does as well with probability 2^-{crossing.bits:.0f}, 2^-{REQUIRED_BITS} is needed)."
         )
     return Reason(4, tuple(sentences), figures)

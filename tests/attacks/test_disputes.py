@@ -13,8 +13,8 @@ pytest.importorskip("cv2")
 from provenance.assertion import LABEL, format_assertion
 from provenance.claim import Terms, claim_id
 from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
-from provenance.correlation import REQUIRED_BITS, dct2, dct_matrix
-from provenance.dispute import Outcome, compare_claims
+from provenance.correlation import REQUIRED_BITS, dct2, dct_matrix, log2_false_accept, whitened_cosine
+from provenance.dispute import COPY_BITS, Outcome, compare_claims
 from provenance.disputepage import dispute_page
 from provenance.disputetext import dispute_json, reasons_of
 from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError, UsageError
@@ -29,6 +29,7 @@ from provenance.report import Verdict
 from provenance.side import read_side
 from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail
+from tests.attacks.redteam.inject import reach
 from tests.support import remixes
 from tests.support.disputes import NOW, claim_file, quick, request, settle, taken_over, with_latent
 from tests.support.forge import made, policy, regenerator
@@ -105,6 +106,23 @@ def test_noise_is_sought_in_the_pixels_where_the_stored_latent_may_hide_it():
     assert found.of_a.bits < REQUIRED_BITS
     assert sought(found.of_a.comparison).startswith("the latent estimated from these pixels")
     assert "is what its own seed makes" in sought(found.of_b.comparison)
+
+
+def test_a_thief_who_drowns_the_authors_noise_in_his_own():
+    """Injected with least damage until the author's is too faint to be found; his seed being public, it is taken out."""
+    known = policy().models[victim().recipe.model.digest].calibration(victim().recipe.shape)
+    honest = dequantise(victim().integers, known.steps)
+    loud, _ = reach(honest, gaussian(thief().recipe.seed, honest.shape), known, 0.65)
+    cheat = with_latent(taken_over(victim(), thief()), loud)
+    opening = Opening(bytes(32), cheat.recipe.prompt)
+    found = settle(
+        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
+    )
+    stored, noise = dequantise(cheat.integers, known.steps), gaussian(victim().recipe.seed, honest.shape)
+    assert -log2_false_accept(whitened_cosine(stored, noise, known.whitening), stored.size) < COPY_BITS
+    assert found.of_a.bits > REQUIRED_BITS
+    assert found.outcome is Outcome.A
+    assert "its noise is in both" in found.reason or "seed is in both" in found.reason
 
 
 def sought(comparison):

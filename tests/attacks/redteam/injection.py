@@ -160,7 +160,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, None),
         success=_LOST,
-        edition=2,
+        edition=3,
     ),
     Threat(
         name="injection-erased",
@@ -171,7 +171,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, True),
         success=_LOST,
-        edition=2,
+        edition=3,
     ),
 )
 
