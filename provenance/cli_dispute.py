@@ -122,6 +122,6 @@ def _print(found: Dispute) -> None:
 
 
 def _exit_code(found: Dispute) -> int:
-    from provenance.dispute import Outcome
+    from provenance.settle import Outcome
 
     return {Outcome.NEITHER: 1, Outcome.UNDETERMINED: 3}.get(found.outcome, 0)

@@ -8,9 +8,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from provenance.coarse import opencv, resize, within
-from provenance.dispute import Outcome
 from provenance.disputetext import reasons_of
 from provenance.pixels import encode_png
+from provenance.settle import Outcome
 from provenance.transformed import draw_difference
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from provenance.dispute import Crossing, Dispute
+    from provenance.crossing import Crossing
+    from provenance.dispute import Dispute
     from provenance.side import Side
 
 __all__ = ["dispute_page"]

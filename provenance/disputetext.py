@@ -10,7 +10,8 @@ from provenance.report import Status
 
 if TYPE_CHECKING:
     from provenance.copies import Comparison
-    from provenance.dispute import Crossing, Dispute
+    from provenance.crossing import Crossing
+    from provenance.dispute import Dispute
     from provenance.report import Figure
     from provenance.side import Side
 

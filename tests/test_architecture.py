@@ -15,7 +15,7 @@ PACKAGES = ("provenance", "generator", "ledger")
 ROOMS = """
     cli cli_lineage pedigreedraw pedigree cli_challenge cli_dispute cli_claim cli_verify cli_copy cli_keys cli_options cli_words unlock nearby
     claimexport authoring kept inspection claimed
-    disputepage disputetext dispute side copyreport copies findclaim claimcheck claimfile transformed registration coarse affine likeness
+    disputepage disputetext dispute settle crossing crosscheck side copyreport copies findclaim claimcheck claimfile transformed registration coarse affine likeness
     anypicture
     verify judgement descent ancestors sidecar stray standing freshness rivals history lineagesearch lineage library work attested integrity
     link wrongseeds subject plugins ports measured policy faint

@@ -14,7 +14,8 @@ from provenance.assertion import LABEL, format_assertion
 from provenance.claim import Terms, claim_id
 from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
 from provenance.correlation import REQUIRED_BITS, dct2, dct_matrix, log2_false_accept, whitened_cosine
-from provenance.dispute import COPY_BITS, Outcome, compare_claims
+from provenance.crossing import COPY_BITS
+from provenance.dispute import compare_claims
 from provenance.disputepage import dispute_page
 from provenance.disputetext import dispute_json, reasons_of
 from provenance.errors import EncodingError, InvalidError, LimitError, UnsupportedVersionError, UsageError
@@ -26,6 +27,7 @@ from provenance.operation import Operation, Source
 from provenance.pixels import encode_png
 from provenance.recipe import Component, Model, Opening, opening_commitment
 from provenance.report import Verdict
+from provenance.settle import Outcome
 from provenance.side import read_side
 from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail

@@ -11,11 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from provenance.correlation import REQUIRED_BITS, cosine, threshold, whitened_cosine
-from provenance.dispute import Outcome as Dispute
 from provenance.dispute import compare_claims
 from provenance.latent import dequantise
 from provenance.noise import gaussian
 from provenance.report import STATEMENTS, Verdict
+from provenance.settle import Outcome as Dispute
 from provenance.side import read_side
 from provenance.verify import Request
 from tests.attacks.redteam.inject import DIRECTIONS, reach, replace_noise

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from provenance.copies import Comparison
-from provenance.dispute import Crossing, Outcome, settle
+from provenance.crossing import Crossing
 from provenance.disputetext import _chance
 from provenance.likeness import Rank
 from provenance.report import Check, Status, Verdict
+from provenance.settle import Outcome, settle
 from provenance.side import Side
 
 NONE = Crossing(0.0, 0.0, same_pixels=False, comparison=None, why_not="not tried")
