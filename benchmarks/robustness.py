@@ -29,7 +29,6 @@ from benchmarks.common import options, write
 from generator.models import house_model, native_size, scheduler_of
 from generator.regenerate import open_regenerator
 from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
-from provenance.affine import freedom
 from provenance.commitment import seed
 from provenance.copies import DRAWS, LEAST_BITS, MARGIN
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
@@ -88,10 +87,10 @@ class Bench:
         scale = min(found.scales)
         return self.maker.estimate(self.base, found.picture, found.seen, self.trust.whitening, scale=scale)
 
-    def net_bits(self, latent: np.ndarray, chosen: bytes) -> float:
-        """Bits of one seed's noise in a latent, after the alignment's."""
+    def net_bits(self, latent: np.ndarray, chosen: bytes, cost: float) -> float:
+        """Bits of one seed's noise in a latent, after the ``cost`` of the alignment."""
         c = whitened_cosine(latent, gaussian(chosen, self.base.shape), self.trust.whitening)
-        return -log2_false_accept(c, math.prod(self.base.shape)) - freedom((self.base.height, self.base.width))
+        return -log2_false_accept(c, math.prod(self.base.shape)) - cost
 
 
 def measure(bench: Bench, number: int, prompts: list[str], name: str, wrong: int) -> dict[str, Any]:
@@ -113,8 +112,9 @@ def measure(bench: Bench, number: int, prompts: list[str], name: str, wrong: int
         "correlation": found.likeness.correlation,
         "covered": found.likeness.covered,
         "bits": found.likeness.bits,
-        "net_bits": bench.net_bits(latent, chosen),
-        "noise_chance": [bench.net_bits(latent, each) for each in fresh],
+        "net_bits": bench.net_bits(latent, chosen, found.cost),
+        "cost": found.cost,
+        "noise_chance": [bench.net_bits(latent, each, found.cost) for each in fresh],
     }
 
 
@@ -125,7 +125,7 @@ def _deceived(bench: Bench, lain: list[tuple[Registration | None, bytes]], chanc
     place, its_seed = lain[best]
     if place is None or not _alike(chance[best], others):
         return []
-    return [bench.net_bits(bench.estimate(place), its_seed)]
+    return [bench.net_bits(bench.estimate(place), its_seed, place.cost)]
 
 
 def _alike(bits: float, chance: list[float]) -> bool:
@@ -186,7 +186,7 @@ def main() -> None:
     chosen = parser.parse_args()
     prompts = (Path(__file__).parent / "prompts.txt").read_text(encoding="utf-8").splitlines()
     bench = _open()
-    stamp = [bench.base.model.digest.hex(), chosen.wrong, "whole"]
+    stamp = [bench.base.model.digest.hex(), chosen.wrong, "whole, words"]
     names = chosen.only or list(TRANSFORMATIONS)
     wanted = [(number, name) for number in range(chosen.pictures) for name in names]
     rows = _known(chosen.work, stamp)

@@ -4,8 +4,11 @@ A map is float64 (2, 3): the point (x, y) of the reference, counted from the cen
 ``matrix @ (x, y, 1)`` in the picture. Written in the *stretched frame*, in which the whole picture is as wide and as
 high as the reference, the map that lays one whole over the other whole is the identity.
 
-In that frame maps are bounded (a box) and snapped to a grid, so that they are a finite set: whoever searches all of
-them for the best has at most :func:`freedom` bits of choice, which a test on what he chose has to subtract.
+In that frame maps are bounded (a box) and snapped to a grid, so that they are a finite set. Each has a word in a code
+in which no word begins another (Kraft: the sum of 2^-length is 1 at most): two bits for *whole*, the identity and its
+mirror image, since most copies are neither cut nor turned; more for a *straight* map, which cuts and stretches; most
+for any other. A test on the map that somebody chose, by whatever rule, subtracts the length of its word (:func:`cost`):
+the chances of all maps to reach k bits beyond their own words add up to 2^-k.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "cost",
     "freedom",
     "from_stretched",
     "is_within_bounds",
+    "simpler",
     "snap",
     "with_picture_resized",
     "with_reference_resized",
@@ -41,6 +46,9 @@ LARGEST_TURN = 15.0
 
 GRID = 4
 """Steps of the grid for each pixel of the reference, at its corners."""
+
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_SAME = 1e-9
 
 
 def with_picture_resized(matrix: NDArray[np.float64], across: float, down: float) -> NDArray[np.float64]:
@@ -95,17 +103,40 @@ def snap(matrix: NDArray[np.float64], reference: tuple[int, int], picture: tuple
     return from_stretched(places @ np.linalg.inv(corners), reference, picture)
 
 
-def freedom(reference: tuple[int, int]) -> float:
+def freedom(reference: tuple[int, int], *, straight: bool = False) -> float:
     """Bits that choose one of all maps that are within bounds, and whether the picture is mirrored.
 
     Each of three corners has two coordinates on the grid. The first lies within the range of :func:`_is_near`; the
-    others, seen from there, within the ranges of scale and slant.
+    others, seen from there, within the ranges of scale and slant. ``straight``: of those without any slant.
     """
     height, width = reference
     place = LARGEST_SCALE + 2 * LARGEST_SLANT + 1.0
-    scale, slant = LARGEST_SCALE - LEAST_SCALE, 2 * LARGEST_SLANT
-    ranges = [(side * share) for side in (width, height) for share in (place, scale, slant)]
+    shares = [place, LARGEST_SCALE - LEAST_SCALE, 2 * LARGEST_SLANT][: 2 if straight else 3]
+    ranges = [(side * share) for side in (width, height) for share in shares]
     return 1.0 + sum(math.log2(each * GRID + 2.0) for each in ranges)
+
+
+def cost(matrix: NDArray[np.float64], reference: tuple[int, int], picture: tuple[int, int]) -> float:
+    """Bits of the word for a map of the grid, mirrored or not. Sizes are (height, width).
+
+    The first bit tells whole maps (and one more tells which), the second straight ones from others.
+    """
+    stretched = _to_stretched(matrix, reference, picture)
+    if np.abs(stretched - _IDENTITY).max() <= _SAME:
+        return 2.0
+    if max(abs(stretched[0, 1]), abs(stretched[1, 0])) <= _SAME:
+        return 2.0 + freedom(reference, straight=True)
+    return 2.0 + freedom(reference)
+
+
+def simpler(
+    matrix: NDArray[np.float64], reference: tuple[int, int], picture: tuple[int, int]
+) -> tuple[NDArray[np.float64], ...]:
+    """Maps with shorter words that may do as well as this one, the shortest first. Sizes are (height, width)."""
+    straight = _to_stretched(matrix, reference, picture)
+    straight[0, 1] = straight[1, 0] = 0.0
+    found = (from_stretched(_IDENTITY, reference, picture), from_stretched(straight, reference, picture))
+    return tuple(snap(each, reference, picture) for each in found)
 
 
 def _is_near(offset: float, side: int) -> bool:

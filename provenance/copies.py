@@ -5,7 +5,7 @@
     other prompts, each laid over it by the same search; the rate that this many draws support, and no smaller one;
 15  *noise*: a latent is estimated from the laid picture, without an encoder and without the tested seed, and its
     whitened cosine with the seed's noise has the exact tail of ``provenance.correlation``. The choice of the alignment
-    is the one thing by which the seed's picture enters: all its bits (``provenance.affine.freedom``) are subtracted;
+    is the one thing by which the seed's picture enters: the bits of its word (``provenance.affine``) are subtracted;
 16  *where it differs*.
 
 A copy is *consistent* at most, and only if 14 and 15 hold. Neither can tell a copy from a picture that somebody painted
@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from provenance.affine import freedom
 from provenance.commitment import wrong_seed
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
 from provenance.errors import EnvironmentFault, InvalidError, NotFiniteError
@@ -83,7 +82,7 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True)
 class Noise:
-    """Step 15: the cosine, log2 of a wrong seed's chance of it, and the bits that are left after the search."""
+    """Step 15: the cosine, log2 of a wrong seed's chance of it, and the bits of the alignment that was chosen."""
 
     cosine: float
     bits: float
@@ -159,7 +158,7 @@ def compare(
     noise, noted = (
         (None, Check(15, Status.SKIP, f"not needed: {unsought}"))
         if unsought
-        else _noise_check(subject, found, regenerator, reference.shape[:2], progress)
+        else _noise_check(subject, found, regenerator, progress)
     )
     changes = find_changes(reference, found)
     checks = (
@@ -210,16 +209,16 @@ def claimed_id(subject: Subject) -> bytes:
 
 
 def measure_noise(
-    subject: Subject, found: Registration, estimator: Estimator, size: tuple[int, int], progress: Progress | None = None
+    subject: Subject, found: Registration, estimator: Estimator, progress: Progress | None = None
 ) -> Noise:
-    """Step 15's figures for one alignment on a reference of ``size`` (height, width)."""
+    """Step 15's figures for one alignment."""
     calibration = subject.model.calibration(subject.recipe.shape) if subject.model else None
     whitening = calibration.whitening if calibration else None
     scale = min(found.scales)
     latent = estimator.estimate(subject.recipe, found.picture, found.seen, whitening, scale=scale, progress=progress)
     c, d = whitened_cosine(latent, subject.noise, whitening), math.prod(subject.recipe.shape)
     log2 = log2_false_accept(c, d)
-    return Noise(c, -log2 if math.isfinite(log2) else float(d), freedom(size))
+    return Noise(c, -log2 if math.isfinite(log2) else float(d), found.cost)
 
 
 # --- the checks -----------------------------------------------------------------------------------------------------
@@ -263,7 +262,6 @@ def _noise_check(
     subject: Subject,
     found: Registration,
     regenerator: Regenerator,
-    size: tuple[int, ...],
     progress: Progress | None,
 ) -> tuple[Noise | None, Check]:
     if subject.recipe.operation is not None:
@@ -271,7 +269,7 @@ def _noise_check(
     if not isinstance(regenerator, Estimator):
         return None, Check(15, Status.SKIP, "this machine's generator cannot estimate latents")
     try:
-        noise = measure_noise(subject, found, regenerator, (size[0], size[1]), progress)
+        noise = measure_noise(subject, found, regenerator, progress)
     except EnvironmentFault as error:
         return None, Check(15, Status.SKIP, f"the latent was not estimated: {error}")
     figures: dict[str, str | int | float | bool | None] = {

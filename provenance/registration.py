@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.affine import is_within_bounds, snap, with_picture_resized, with_reference_resized
+from provenance.affine import cost, is_within_bounds, simpler, snap, with_picture_resized, with_reference_resized
 from provenance.coarse import detail, find_starts, opencv, resize, within
 from provenance.likeness import Likeness, liken
 
@@ -34,6 +34,9 @@ LARGEST_FACTOR = 4
 LEAST_COVERED = 0.2
 """Share of the reference that must be seen."""
 
+NEARLY = 0.95
+"""Share of the best map's bits a value that a simpler one has to keep to be taken instead."""
+
 _ITERATIONS, _EPSILON, _BLUR = 40, 1e-5, 5
 _WHOLE, _HALF = 250, 127
 
@@ -48,6 +51,7 @@ class Registration:
         picture: the picture in the reference's frame, float32 (H, W, 3) of 0 to 255.
         seen: bool (H, W), where the picture covers the reference.
         likeness: how much of it the reference explains.
+        cost: bits of the map's word, which whatever is found by it has to pay for.
     """
 
     matrix: NDArray[np.float64]
@@ -55,6 +59,7 @@ class Registration:
     picture: NDArray[np.float32]
     seen: NDArray[np.bool_]
     likeness: Likeness
+    cost: float
 
     @property
     def scales(self) -> tuple[float, float]:
@@ -84,6 +89,7 @@ def register(reference: NDArray[np.uint8], picture: NDArray[np.uint8]) -> Regist
                 best = found
     if best is None:
         return None
+    best = _simplify(reference, smaller, best)
     ratio = picture.shape[1] / smaller.shape[1], picture.shape[0] / smaller.shape[0]
     return replace(best, matrix=with_picture_resized(best.matrix, *ratio))
 
@@ -128,6 +134,16 @@ def _settle(
     return best
 
 
+def _simplify(reference: NDArray[np.uint8], shown: NDArray[np.uint8], best: Registration) -> Registration:
+    """The map with the shortest word by which the reference explains nearly as much."""
+    view = np.ascontiguousarray(shown[:, ::-1]) if best.mirrored else shown
+    for matrix in simpler(best.matrix, (reference.shape[0], reference.shape[1]), (shown.shape[0], shown.shape[1])):
+        found, _ = _lay(reference, view, matrix, mirrored=best.mirrored)
+        if found is not None and found.cost < best.cost and found.likeness.bits >= NEARLY * best.likeness.bits:
+            return found
+    return best
+
+
 def _lay(
     reference: NDArray[np.uint8], shown: NDArray[np.uint8], matrix: NDArray[np.float64], *, mirrored: bool
 ) -> tuple[Registration | None, NDArray[np.bool_] | None]:
@@ -139,7 +155,8 @@ def _lay(
     if seen.mean() < LEAST_COVERED:
         return None, None
     likeness, trusted = liken(reference, laid, seen)
-    return Registration(matrix, mirrored, laid, seen, likeness), trusted
+    word = cost(matrix, size, (shown.shape[0], shown.shape[1]))
+    return Registration(matrix, mirrored, laid, seen, likeness, word), trusted
 
 
 def _climb(

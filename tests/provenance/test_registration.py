@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("cv2")
 
 from provenance.affine import (
+    cost,
     freedom,
     from_stretched,
     is_within_bounds,
@@ -139,6 +140,55 @@ def test_the_count_of_maps_is_no_smaller_than_a_count_by_hand():
     assert freedom((128, 128)) >= 1 + sum(math.log2(4 * side) for side in box)
     assert freedom((128, 128)) < 64
     assert freedom((1024, 1024)) == pytest.approx(freedom((128, 128)) + 18, abs=0.1)
+
+
+SIZES = (128, 128), (100, 150)
+
+
+def test_the_words_of_all_maps_are_a_code():
+    """Kraft: two whole maps; straight ones, counted by hand like the others; and all there are."""
+    box = [4.7 * 128, 4.7 * 128, 2.1 * 128, 2.1 * 128]
+    assert freedom((128, 128), straight=True) >= 1 + sum(math.log2(4 * side) for side in box)
+    assert freedom((128, 128), straight=True) < 44
+    words = [from_stretched(np.array(each, float), *SIZES) for each in (WHOLE, CUT, TURNED)]
+    whole, cut, turned = (cost(each, *SIZES) for each in words)
+    assert whole == 2.0
+    assert (
+        2 * 2.0**-whole + 2.0 ** (freedom((128, 128), straight=True) - cut) + 2.0 ** (freedom((128, 128)) - turned) <= 1
+    )
+    assert [cost(each, (100, 150), (128, 128)) == 2.0 for each in words] == [False] * 3  # a word is of its own sizes
+
+
+WHOLE, CUT, TURNED = (
+    [[1, 0, 0], [0, 1, 0]],
+    [[0.8, 0, 12.25], [0, 1.2, -6]],
+    [[1, 1 / 512, 0], [0, 1, 0]],
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "bits"),
+    [
+        (lambda a: do.jpeg(a, 50), 2),
+        (lambda a: do.scaled(a, 0.5), 2),
+        (lambda a: do.like_a_platform(a), 2),
+        (do.mirrored, 2),
+        (lambda a: do.cropped(a, 0.1), 46),
+        (do.framed, 46),
+        (lambda a: do.turned(a, 3), 65),
+    ],
+)
+def test_what_was_hardly_moved_pays_little_for_its_map(change, bits):
+    found = register(PICTURE, change(PICTURE))
+    assert bits - 2 < found.cost <= bits
+    assert found.cost == cost(found.matrix, (128, 128), change(PICTURE).shape[:2])
+
+
+def test_a_simpler_map_is_taken_only_where_it_explains_nearly_as_much(monkeypatch):
+    shown = do.turned(PICTURE, 1)
+    assert register(PICTURE, shown).cost > 46
+    monkeypatch.setattr("provenance.registration.NEARLY", 0.0)
+    assert register(PICTURE, shown).cost == 2.0
 
 
 @pytest.mark.parametrize(
