@@ -8,6 +8,11 @@ for the cosine it gains). The rest is a fixed vector as far as the tested seed g
 noise has the exact tail of :mod:`provenance.correlation`, in all dimensions of the latent.
 
 Weights of other shapes are taken out in part.
+
+Who also takes the author's noise out of his copy does so along the same ways. Where the author's latent is at hand the
+whole exchange is therefore undone (:func:`undo_exchange`): what the two latents differ by is split into multiples of
+both noises and a rest, and the multiples are taken back. Of latents that have nothing to do with each other so few
+numbers explain next to nothing, and nothing is changed that can be seen.
 """
 
 from __future__ import annotations
@@ -16,14 +21,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.correlation import cosine, dct2
+from provenance.correlation import cosine, dct2, dct_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.calibration import Whitening
 
-__all__ = ["cross_cosine"]
+__all__ = ["cross_cosine", "undo_exchange"]
 
 _POWERS = (0, 1, 2)
 
@@ -42,18 +47,48 @@ def cross_cosine(
         own: noise of the latent's own seed, (C, H, W); another one than ``tested``.
         whitening: the model's, from the verifier's policy; without one the latent is taken as it is.
     """
-    x, noise = dct2(latent), dct2(own)
-    scale = np.ones_like(x)
-    if whitening is not None:
-        x, scale = (x - whitening.mean) * whitening.scale, whitening.scale.astype(np.float64)
-    rest = np.stack([_without(*each) for each in zip(x, noise, scale, strict=True)])
-    return cosine(rest, dct2(tested))
+    x, scale = _whiten(latent, whitening)
+    return cosine(x - _explained(x, scale, own), dct2(tested))
 
 
-def _without(x: NDArray[np.float64], noise: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One channel (H, W) less its projection on the ways to add the noise."""
-    ways = np.stack([(noise * scale**power).ravel() for power in _POWERS], axis=1)
+def undo_exchange(
+    latent: NDArray[np.float32],
+    original: NDArray[np.float32],
+    own: NDArray[np.float32],
+    taken: NDArray[np.float32],
+    whitening: Whitening | None,
+) -> NDArray[np.float32]:
+    """The latent (C, H, W) less what it differs from ``original`` by along its ``own`` noise and the one ``taken`` out.
+
+    All (C, H, W), the latents dequantised and of one model; the whitening is that model's.
+    """
+    x, scale = _whiten(latent, whitening)
+    changed = _explained(x - _whiten(original, whitening)[0], scale, own, taken) / scale
+    rows, columns = dct_matrix(latent.shape[-2]), dct_matrix(latent.shape[-1])
+    undone: NDArray[np.float32] = (latent - rows.T @ changed @ columns).astype(np.float32)
+    return undone
+
+
+def _whiten(
+    latent: NDArray[np.float32], whitening: Whitening | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The latent in the whitening's basis, and the whitening's scale."""
+    x = dct2(latent)
+    if whitening is None:
+        return x, np.ones_like(x)
+    return (x - whitening.mean) * whitening.scale, whitening.scale.astype(np.float64)
+
+
+def _explained(x: NDArray[np.float64], scale: NDArray[np.float64], *noises: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the ways to add these noises explain of ``x``, each channel for itself."""
+    parts = [dct2(noise) for noise in noises]
+    return np.stack([_fit(x[c], scale[c], [part[c] for part in parts]) for c in range(len(x))])
+
+
+def _fit(x: NDArray[np.float64], scale: NDArray[np.float64], noises: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The projection of one channel (H, W) on the ways to add noise to it."""
+    ways = np.stack([(noise * scale**power).ravel() for noise in noises for power in _POWERS], axis=1)
     ways /= np.maximum(np.linalg.norm(ways, axis=0), np.finfo(np.float64).tiny)
     share = np.linalg.lstsq(ways, x.ravel(), rcond=1e-9)[0]
-    rest: NDArray[np.float64] = (x.ravel() - ways @ share).reshape(x.shape)
-    return rest
+    fitted: NDArray[np.float64] = (ways @ share).reshape(x.shape)
+    return fitted

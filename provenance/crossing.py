@@ -37,6 +37,8 @@ class Crossing:
         same_pixels: whether both pictures are pixel for pixel the same.
         comparison: the other's picture laid over this claim's (steps 13 to 16), where this machine could do that.
         why_not: why there is no comparison.
+        restored: bits a value that this claim's picture explains of the other's once an exchange of their two noises
+            was undone (``provenance.crosscheck``); 0 where that was not tried.
     """
 
     cosine: float | None
@@ -44,6 +46,7 @@ class Crossing:
     same_pixels: bool
     comparison: Comparison | None
     why_not: str = ""
+    restored: float = 0.0
 
     @property
     def noise_found(self) -> bool:
@@ -59,7 +62,9 @@ class Crossing:
     def near(self) -> bool:
         """Whether the other's picture is so close to this claim's as no other seed under its recipe comes by far."""
         found = None if self.comparison is None else self.comparison.rank
-        return found is not None and found.beaten and found.tested >= max(NEAR_BITS, NEAR_MARGIN * found.nearest)
+        if found is None or not found.count:
+            return False
+        return max(found.tested, self.restored) >= max(NEAR_BITS, NEAR_MARGIN * found.nearest)
 
     @property
     def copied(self) -> bool:

@@ -28,13 +28,15 @@ from typing import TYPE_CHECKING
 
 from provenance.copies import compare
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
-from provenance.crosscheck import cross_cosine
+from provenance.crosscheck import cross_cosine, undo_exchange
 from provenance.crossing import Crossing
 from provenance.errors import EnvironmentFault, UsageError
+from provenance.registration import register
 from provenance.settle import Outcome, settle
 
 if TYPE_CHECKING:
     from provenance.side import Side
+    from provenance.subject import Subject
     from provenance.verify import Request
 
 __all__ = ["DRAWS", "Dispute", "compare_claims"]
@@ -107,14 +109,34 @@ def _cross(one: Side, other: Side, request: Request, draws: int) -> Crossing:
         )
     except EnvironmentFault as error:
         return Crossing(cosine, bits, same_pixels=False, comparison=None, why_not=str(error))
-    return Crossing(cosine, bits, same_pixels=False, comparison=found)
+    return Crossing(cosine, bits, same_pixels=False, comparison=found, restored=_restored(one, other, request))
+
+
+def _restored(one: Side, other: Side, request: Request) -> float:
+    """Bits a value that ``one``'s picture explains of ``other``'s once an exchange of their noises was undone.
+
+    Only where it may decide: ``one`` was made again and ``other`` was not.
+    """
+    mine, its = one.claimed.subject, other.claimed.subject
+    if mine is None or its is None or request.regenerator is None or one.claimed.reference is None:
+        return 0.0
+    if not one.regenerated or other.regenerated or not _comparable(mine, its) or mine.recipe.seed == its.recipe.seed:
+        return 0.0
+    calibration = its.model.calibration(its.recipe.shape) if its.model else None
+    whitening = calibration.whitening if calibration else None
+    latent = undo_exchange(its.latent, mine.latent, its.noise, mine.noise, whitening)
+    place = register(one.claimed.reference, request.regenerator.decode(its.recipe, latent))
+    return 0.0 if place is None else place.likeness.bits
 
 
 def _is_as_made(other: Side, one: Side) -> bool:
     """Whether ``other``'s stored latent is what its own seed makes, so that nobody took ``one``'s noise out of it."""
     mine, its = one.claimed.subject, other.claimed.subject
-    if mine is None or its is None or not other.regenerated:
-        return False
+    return mine is not None and its is not None and other.regenerated and _comparable(mine, its)
+
+
+def _comparable(mine: Subject, its: Subject) -> bool:
+    """Whether their latents are of one model and one shape."""
     return mine.recipe.shape == its.recipe.shape and mine.recipe.model.digest == its.recipe.model.digest
 
 

@@ -169,6 +169,12 @@ def _shared(dispute: Dispute) -> Reason:
             f"{found.rank.count} pictures of wrong seeds, and other pictures, reach {found.rank.nearest:.2f} at most"
             f"{_chance(found)}."
         )
+        if crossing.restored > 0.0:
+            figures[f"restored_{tag}"] = round(crossing.restored, 3)
+            sentences.append(
+                f"With {other.letter}'s noise taken out of {other.letter}'s latent and {one.letter}'s put back, as far "
+                f"as the two latents differ by them, {crossing.restored:.2f} bits a value agree."
+            )
         if found.changes is not None and found.changes.regions and found.alike:
             sentences.append(f"About {100 * found.changes.share:.0f} % of it was painted over or added.")
     return Reason(5, tuple(sentences), figures)

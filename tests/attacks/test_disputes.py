@@ -31,7 +31,7 @@ from provenance.settle import Outcome
 from provenance.side import read_side
 from provenance.storedlatent import encode_latent
 from provenance.thumbnail import thumbnail
-from tests.attacks.redteam.inject import reach
+from tests.attacks.redteam.inject import reach, replace_noise
 from tests.support import remixes
 from tests.support.disputes import NOW, claim_file, quick, request, settle, taken_over, with_latent
 from tests.support.forge import made, policy, regenerator
@@ -125,6 +125,25 @@ def test_a_thief_who_drowns_the_authors_noise_in_his_own():
     assert found.of_a.bits > REQUIRED_BITS
     assert found.outcome is Outcome.A
     assert "its noise is in both" in found.reason or "seed is in both" in found.reason
+
+
+def test_a_thief_who_exchanged_the_noises_gets_the_victims_picture_when_they_are_exchanged_back():
+    """Until neither cosine is worth anything, at 25 dB: the exchange is undone, since both seeds are public."""
+    known = policy().models[victim().recipe.model.digest].calibration(victim().recipe.shape)
+    honest = dequantise(victim().integers, known.steps)
+    noises = (gaussian(work.recipe.seed, honest.shape) for work in (thief(), victim()))
+    exchanged, *_ = replace_noise(honest, *noises, known, 0.34)
+    cheat = with_latent(taken_over(victim(), thief()), exchanged)
+    opening = Opening(bytes(32), cheat.recipe.prompt)
+    found = settle(
+        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
+    )
+    assert found.of_a.bits < COPY_BITS
+    assert found.of_a.restored > found.of_a.comparison.rank.tested + 1
+    assert found.of_a.restored > 4
+    assert found.of_b.restored == 0
+    assert found.outcome is Outcome.A
+    assert "noise taken out" in " ".join(reasons_of(found)[4].sentences)
 
 
 def sought(comparison):

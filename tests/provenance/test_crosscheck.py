@@ -5,7 +5,7 @@ import pytest
 
 from provenance.calibration import Whitening
 from provenance.correlation import cosine, dct2, dct_matrix, log2_false_accept, whitened_cosine
-from provenance.crosscheck import cross_cosine
+from provenance.crosscheck import cross_cosine, undo_exchange
 
 SHAPE = (4, 16, 16)
 
@@ -73,3 +73,25 @@ def test_fresh_seeds_do_as_the_formula_says():
         cut = next(t for t in np.linspace(0, 0.5, 5001) if -log2_false_accept(t, latent.size) >= bits)
         expected = 1000 * 2.0**-bits
         assert abs(np.count_nonzero(found >= cut) - expected) < 4 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("power", [-1, 0, 1])
+def test_an_exchange_of_noises_is_undone(power):
+    known, author, thief = whitening(), noise(1), noise(2)
+    honest = picture(known, author).astype(np.float32)
+    ways = known.scale.astype(np.float64) ** power
+    weights = np.array([0.3, 0.6, 0.1, 2.0])[:, None, None]
+    exchanged = honest + idct2(weights * ways * (dct2(thief) - 0.7 * dct2(author)))
+    undone = undo_exchange(exchanged.astype(np.float32), honest, thief, author, known)
+    assert np.abs(exchanged - honest).max() > 0.1
+    assert undone == pytest.approx(honest, abs=1e-3)
+
+
+def test_of_two_works_that_have_nothing_to_do_with_each_other_hardly_anything_is_changed():
+    known, author, other = whitening(), noise(1), noise(2)
+    honest = picture(known, author).astype(np.float32)
+    white = np.random.default_rng(8).standard_normal(SHAPE)
+    stranger = idct2(white / known.scale + known.mean).astype(np.float32)
+    undone = undo_exchange(stranger, honest, other, author, known)
+    before, after = (dct2(each - honest) * known.scale for each in (stranger, undone))
+    assert np.square(after).sum() > 0.8 * np.square(before).sum()

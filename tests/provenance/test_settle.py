@@ -134,6 +134,17 @@ def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
     assert "making B again would decide" in reason
 
 
+@pytest.mark.parametrize(("restored", "decided"), [(4.5, True), (2.8, True), (2.6, False), (0.0, False)])
+def test_a_copy_that_is_near_once_the_exchange_of_noises_is_undone(restored, decided):
+    """Three times the best of other seeds' pictures is asked for, as of the picture as it is."""
+    copy = replace(near(1.9, 0.9), restored=restored)
+    outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), copy, alike())
+    assert outcome is (Outcome.A if decided else Outcome.UNDETERMINED)
+    assert ("near copy" in reason) is decided
+    undrawn = replace(alike(rank=Rank(0.9, 0.0, 0, beaten=False)), restored=restored)
+    assert settle(side("A"), side("B", Verdict.CONSISTENT), undrawn, alike())[0] is Outcome.UNDETERMINED
+
+
 @pytest.mark.parametrize(("bits", "decided"), [(118.0, True), (64.0, True), (63.9, False)])
 def test_a_copy_with_half_the_noise_left_in_it_is_of_the_picture_that_was_made_again(bits, decided):
     copy = replace(alike(), bits=bits)
