@@ -109,4 +109,5 @@ THREAT = Threat(
     kind="picture",
     attempt=attempt,
     success=frozenset({"authentic", "consistent"}),
+    edition=2,
 )
