@@ -74,4 +74,4 @@ class Crossing:
     @property
     def explains(self) -> bool:
         """Whether this claim explains the other's picture, if it holds at all."""
-        return self.noise_found or self.alike
+        return self.noise_found or self.alike or self.near

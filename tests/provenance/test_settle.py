@@ -145,6 +145,14 @@ def test_a_copy_that_is_near_once_the_exchange_of_noises_is_undone(restored, dec
     assert settle(side("A"), side("B", Verdict.CONSISTENT), undrawn, alike())[0] is Outcome.UNDETERMINED
 
 
+def test_a_copy_too_damaged_to_be_alike_is_near_once_the_exchange_is_undone():
+    damaged = replace(alike(alike=False, rank=Rank(0.48, 0.25, 8, beaten=True)), restored=4.5)
+    assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, alike())[0] is Outcome.A
+    assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, NONE)[0] is Outcome.A
+    left = replace(damaged, restored=0.7)
+    assert settle(side("A"), side("B", Verdict.CONSISTENT), left, alike())[0] is Outcome.UNDETERMINED
+
+
 @pytest.mark.parametrize(("bits", "decided"), [(118.0, True), (64.0, True), (63.9, False)])
 def test_a_copy_with_half_the_noise_left_in_it_is_of_the_picture_that_was_made_again(bits, decided):
     copy = replace(alike(), bits=bits)
