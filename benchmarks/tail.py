@@ -26,7 +26,7 @@ from benchmarks.tilted import weighted
 from generator.models import house_model, native_size
 from generator.setups import HOUSE_GUIDANCE, HOUSE_STEPS
 from provenance.commitment import seed, wrong_seed
-from provenance.correlation import cosine, dct2, dct_matrix, log2_false_accept, threshold
+from provenance.correlation import cosine, idct2, log2_false_accept, threshold, whiten
 from provenance.latent import dequantise, quantise
 from provenance.noise import gaussian
 from provenance.policy import default_policy
@@ -74,8 +74,7 @@ def _make_honest(
         made = runtime.sample(noise[None], prompt, "", **told)[0]
         latent = dequantise(quantise(made, trust.steps), trust.steps)
         back = runtime.invert(latent[None], prompt, "", **told)
-        whitened = (dct2(latent) - trust.whitening.mean) * trust.whitening.scale
-        turned = dct_matrix(shape[1]).T @ whitened @ dct_matrix(shape[2])
+        turned = idct2(whiten(latent, trust.whitening))
         three = [latent, turned, noise if back is None else back[0]]
         right.append([cosine(x, noise) for x in three])
         vectors.append([(x / np.linalg.norm(x)).astype(np.float32).ravel() for x in three])

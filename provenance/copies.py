@@ -86,12 +86,12 @@ class Noise:
 
     cosine: float
     bits: float
-    freedom: float
+    cost: float
 
     @property
     def net(self) -> float:
         """Bits of evidence after all alignments were tried."""
-        return max(0.0, self.bits - self.freedom)
+        return max(0.0, self.bits - self.cost)
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,9 +212,7 @@ def measure_noise(
     subject: Subject, found: Registration, estimator: Estimator, progress: Progress | None = None
 ) -> Noise:
     """Step 15's figures for one alignment."""
-    calibration = subject.model.calibration(subject.recipe.shape) if subject.model else None
-    whitening = calibration.whitening if calibration else None
-    scale = min(found.scales)
+    whitening, scale = subject.whitening, min(found.scales)
     latent = estimator.estimate(subject.recipe, found.picture, found.seen, whitening, scale=scale, progress=progress)
     c, d = whitened_cosine(latent, subject.noise, whitening), math.prod(subject.recipe.shape)
     log2 = log2_false_accept(c, d)
@@ -275,13 +273,13 @@ def _noise_check(
     figures: dict[str, str | int | float | bool | None] = {
         "estimated_cosine": round(noise.cosine, 4),
         "false_accept_log2": round(-noise.bits, 1),
-        "alignment_bits": round(noise.freedom, 1),
+        "alignment_bits": round(noise.cost, 1),
         "net_bits": round(noise.net, 1),
         "required_bits": REQUIRED_BITS,
     }
     text = (
         f"the latent estimated from these pixels has whitened cosine {noise.cosine:.3f} with the seed's noise; after "
-        f"{noise.freedom:.0f} bits for the alignment a wrong seed does as well with probability 2^-{noise.net:.0f}"
+        f"{noise.cost:.0f} bits for the alignment a wrong seed does as well with probability 2^-{noise.net:.0f}"
     )
     if noise.net >= REQUIRED_BITS:
         return noise, Check(15, Status.PASS, text, figures)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from provenance.calibration import Whitening
 
-__all__ = ["REQUIRED_BITS", "cosine", "dct_matrix", "log2_false_accept", "threshold", "whitened_cosine"]
+__all__ = [
+    "REQUIRED_BITS",
+    "cosine",
+    "dct2",
+    "dct_matrix",
+    "idct2",
+    "log2_false_accept",
+    "threshold",
+    "whiten",
+    "whitened_cosine",
+]
 
 REQUIRED_BITS = 128
 """A claim needs a false-accept rate below 2^-128: an attacker can grind keys, nonces and indices."""
@@ -48,13 +58,25 @@ def whitened_cosine(latent: NDArray[np.float32], noise: NDArray[np.float32], whi
     """
     if whitening is None:
         return cosine(latent, noise)
-    x = (dct2(latent) - whitening.mean) * whitening.scale
-    return cosine(x, dct2(noise))
+    return cosine(whiten(latent, whitening), dct2(noise))
+
+
+def whiten(latent: NDArray[np.floating], whitening: Whitening) -> NDArray[np.float64]:
+    """The latent (C, H, W) in the whitening's basis: its DCT coefficients less their means, times their scales."""
+    result: NDArray[np.float64] = (dct2(latent) - whitening.mean) * whitening.scale
+    return result
 
 
 def dct2(x: NDArray[np.floating]) -> NDArray[np.float64]:
     """Orthonormal DCT-II over the last two axes, as two matrix products (latents are small)."""
     result: NDArray[np.float64] = dct_matrix(x.shape[-2]) @ x.astype(np.float64) @ dct_matrix(x.shape[-1]).T
+    return result
+
+
+def idct2(coefficients: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The inverse of :func:`dct2`."""
+    rows, columns = dct_matrix(coefficients.shape[-2]), dct_matrix(coefficients.shape[-1])
+    result: NDArray[np.float64] = rows.T @ coefficients.astype(np.float64) @ columns
     return result
 
 

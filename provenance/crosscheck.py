@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.correlation import cosine, dct2, dct_matrix
+from provenance.correlation import cosine, dct2, idct2, whiten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def cross_cosine(
         own: noise of the latent's own seed, (C, H, W); another one than ``tested``.
         whitening: the model's, from the verifier's policy; without one the latent is taken as it is.
     """
-    x, scale = _whiten(latent, whitening)
+    x, scale = _in_basis(latent, whitening)
     return cosine(x - _explained(x, scale, own), dct2(tested))
 
 
@@ -62,21 +62,19 @@ def undo_exchange(
 
     All (C, H, W), the latents dequantised and of one model; the whitening is that model's.
     """
-    x, scale = _whiten(latent, whitening)
-    changed = _explained(x - _whiten(original, whitening)[0], scale, own, taken) / scale
-    rows, columns = dct_matrix(latent.shape[-2]), dct_matrix(latent.shape[-1])
-    undone: NDArray[np.float32] = (latent - rows.T @ changed @ columns).astype(np.float32)
+    x, scale = _in_basis(latent, whitening)
+    changed = _explained(x - _in_basis(original, whitening)[0], scale, own, taken) / scale
+    undone: NDArray[np.float32] = (latent - idct2(changed)).astype(np.float32)
     return undone
 
 
-def _whiten(
+def _in_basis(
     latent: NDArray[np.float32], whitening: Whitening | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The latent in the whitening's basis, and the whitening's scale."""
-    x = dct2(latent)
     if whitening is None:
-        return x, np.ones_like(x)
-    return (x - whitening.mean) * whitening.scale, whitening.scale.astype(np.float64)
+        return dct2(latent), np.ones(latent.shape, np.float64)
+    return whiten(latent, whitening), whitening.scale.astype(np.float64)
 
 
 def _explained(x: NDArray[np.float64], scale: NDArray[np.float64], *noises: NDArray[np.float32]) -> NDArray[np.float64]:

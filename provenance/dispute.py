@@ -122,9 +122,7 @@ def _restored(one: Side, other: Side, request: Request) -> float:
         return 0.0
     if not one.regenerated or other.regenerated or not _comparable(mine, its) or mine.recipe.seed == its.recipe.seed:
         return 0.0
-    calibration = its.model.calibration(its.recipe.shape) if its.model else None
-    whitening = calibration.whitening if calibration else None
-    latent = undo_exchange(its.latent, mine.latent, its.noise, mine.noise, whitening)
+    latent = undo_exchange(its.latent, mine.latent, its.noise, mine.noise, its.whitening)
     place = register(one.claimed.reference, request.regenerator.decode(its.recipe, latent))
     return 0.0 if place is None else place.likeness.bits
 
@@ -145,11 +143,9 @@ def _latent_cosine(one: Side, other: Side) -> tuple[float | None, float]:
     mine, its = one.claimed.subject, other.claimed.subject
     if mine is None or its is None or mine.recipe.shape != its.recipe.shape:
         return None, 0.0
-    calibration = its.model.calibration(its.recipe.shape) if its.model else None
-    whitening = calibration.whitening if calibration else None
     if mine.recipe.seed == its.recipe.seed:
-        c = whitened_cosine(its.latent, mine.noise, whitening)
+        c = whitened_cosine(its.latent, mine.noise, its.whitening)
     else:
-        c = cross_cosine(its.latent, mine.noise, its.noise, whitening)
+        c = cross_cosine(its.latent, mine.noise, its.noise, its.whitening)
     d = its.latent.size
     return c, min(-log2_false_accept(c, d), float(d))

@@ -72,7 +72,7 @@ _EVIDENCE = {7: "false_accept_log2", 9: "inversion_false_accept_log2"}
 def check_correlation(subject: Subject) -> LinkResult:
     """Step 7: whitened cosine of stored latent and noise, and the chance that a fresh seed does as well."""
     calibration = subject.model.calibration(subject.recipe.shape) if subject.model else None
-    c = whitened_cosine(subject.latent, subject.noise, calibration.whitening if calibration else None)
+    c = whitened_cosine(subject.latent, subject.noise, subject.whitening)
     d = math.prod(subject.recipe.shape)
     bits = -log2_false_accept(c, d) if math.isfinite(log2_false_accept(c, d)) else float(d)
     figures: Figures = {

@@ -14,7 +14,7 @@ from provenance.noise import gaussian
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from provenance.calibration import Calibration
+    from provenance.calibration import Calibration, Whitening
     from provenance.claim import Claim
     from provenance.policy import ModelTrust
     from provenance.ports import Material
@@ -98,6 +98,12 @@ class Subject:
         """
         found = None if self.model is None else self.model.calibration(self.recipe.shape)
         return found if found is not None and found.steps == self.recipe.latent_steps else None
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """The policy's for this model and shape, if any; it is of no unit, so the recipe's steps do not matter."""
+        found = None if self.model is None else self.model.calibration(self.recipe.shape)
+        return None if found is None else found.whitening
 
     @property
     def thresholds(self) -> tuple[float, float]:

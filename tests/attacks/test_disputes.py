@@ -13,7 +13,7 @@ pytest.importorskip("cv2")
 from provenance.assertion import LABEL, format_assertion
 from provenance.claim import Terms, claim_id
 from provenance.claimfile import MAX_CLAIM_FILE_BYTES, ClaimFile, format_claim_file, parse_claim_file
-from provenance.correlation import REQUIRED_BITS, dct2, dct_matrix, log2_false_accept, whitened_cosine
+from provenance.correlation import REQUIRED_BITS, dct2, idct2, log2_false_accept, whitened_cosine
 from provenance.crossing import COPY_BITS
 from provenance.dispute import compare_claims
 from provenance.disputepage import dispute_page
@@ -61,13 +61,18 @@ def with_noise(work, its_seed, share):
     steps, z = work.recipe.latent_steps, gaussian(its_seed, work.recipe.shape)
     whitening = policy().models[work.recipe.model.digest].calibration(work.recipe.shape).whitening
     moved = dct2(dequantise(work.integers, steps)) + share * dct2(z) / whitening.scale
-    rows, columns = dct_matrix(moved.shape[-2]), dct_matrix(moved.shape[-1])
-    return rows.T @ moved @ columns
+    return idct2(moved)
 
 
 def injected():
     """The victim's latent with as much of the thief's noise as passes the whitened test; the picture it decodes to."""
     return with_latent(taken_over(victim(), thief()), with_noise(victim(), thief().recipe.seed, 0.36))
+
+
+def sealed(work):
+    """The work with its prompt sealed, so that nobody regenerates it, and what opens the seal."""
+    opening = Opening(bytes(32), work.recipe.prompt)
+    return work.with_(recipe=replace(work.recipe, prompt=opening_commitment(opening))), opening
 
 
 def test_a_thief_who_signed_the_picture_again_with_his_own_key():
@@ -101,10 +106,7 @@ def test_noise_is_sought_in_the_pixels_where_the_stored_latent_may_hide_it():
     """The victim's latent is made again from the victim's seed, so that nobody took anything out of it: a thief's may."""
     cheat = taken_over(victim(), thief())
     cheat = with_latent(cheat, with_noise(victim(), victim().recipe.seed, -0.36))
-    opening = Opening(bytes(32), cheat.recipe.prompt)
-    found = settle(
-        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
-    )
+    found = settle(victim().sign(), sealed(cheat)[0].sign())
     assert found.of_a.bits < REQUIRED_BITS
     assert sought(found.of_a.comparison).startswith("the latent estimated from these pixels")
     assert "is what its own seed makes" in sought(found.of_b.comparison)
@@ -116,10 +118,7 @@ def test_a_thief_who_drowns_the_authors_noise_in_his_own():
     honest = dequantise(victim().integers, known.steps)
     loud, _ = reach(honest, gaussian(thief().recipe.seed, honest.shape), known, 0.65)
     cheat = with_latent(taken_over(victim(), thief()), loud)
-    opening = Opening(bytes(32), cheat.recipe.prompt)
-    found = settle(
-        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
-    )
+    found = settle(victim().sign(), sealed(cheat)[0].sign())
     stored, noise = dequantise(cheat.integers, known.steps), gaussian(victim().recipe.seed, honest.shape)
     assert -log2_false_accept(whitened_cosine(stored, noise, known.whitening), stored.size) < COPY_BITS
     assert found.of_a.bits > REQUIRED_BITS
@@ -134,10 +133,7 @@ def test_a_thief_who_exchanged_the_noises_gets_the_victims_picture_when_they_are
     noises = (gaussian(work.recipe.seed, honest.shape) for work in (thief(), victim()))
     exchanged, *_ = replace_noise(honest, *noises, known, 0.34)
     cheat = with_latent(taken_over(victim(), thief()), exchanged)
-    opening = Opening(bytes(32), cheat.recipe.prompt)
-    found = settle(
-        victim().sign(), cheat.with_(recipe=replace(cheat.recipe, prompt=opening_commitment(opening))).sign()
-    )
+    found = settle(victim().sign(), sealed(cheat)[0].sign())
     assert found.of_a.bits < COPY_BITS
     assert found.of_a.restored > found.of_a.comparison.rank.tested + 1
     assert found.of_a.restored > 4
@@ -255,14 +251,13 @@ def test_one_claim_against_itself_is_no_dispute():
 
 @pytest.mark.slow
 def test_a_sealed_prompt_is_decided_by_its_opening_or_by_the_cross_check():
-    opening = Opening(bytes(32), victim().recipe.prompt)
-    sealed = victim().with_(recipe=replace(victim().recipe, prompt=opening_commitment(opening)))
-    stolen = taken_over(sealed, thief())
-    closed = settle(sealed.sign(), stolen.sign())
+    hidden, opening = sealed(victim())
+    stolen = taken_over(hidden, thief())
+    closed = settle(hidden.sign(), stolen.sign())
     assert closed.a.claimed.verdict is Verdict.CONSISTENT
     assert closed.outcome is Outcome.A
     assert "neither was regenerated" in closed.reason
-    opened = settle(sealed.sign(), stolen.sign(), openings=(opening,))
+    opened = settle(hidden.sign(), stolen.sign(), openings=(opening,))
     assert opened.a.regenerated
     assert opened.outcome is Outcome.A
 

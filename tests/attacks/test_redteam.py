@@ -269,9 +269,10 @@ def test_results_of_other_threats_stay_in_the_file_and_are_never_pooled(tmp_path
     results, page = tmp_path / "results.json", tmp_path / "page.md"
     one, two = made_up(name="one")[0], made_up("authentic", name="two")[0]
     files = ("--json", str(results), "--table", str(page))
-    assert run(tmp_path, {"one": one}, "--wanted", *files) == 0
+    both = {"one": one, "two": two}
+    assert run(tmp_path, both, "--only", "one", "--wanted", *files) == 0
     page.write_text(page.read_text("utf-8") + "What people wrote.\n", "utf-8")
-    assert run(tmp_path, {"two": two}, "--attempts", "3", *files) == 1
+    assert run(tmp_path, both, "--only", "two", "--attempts", "3", *files) == 1
     rows = json.loads(results.read_text("utf-8"))["threats"]
     assert [(row["name"], row["attempts"], row["breaks"]) for row in rows] == [("one", 30, 0), ("two", 3, 3)]
     assert rows[0]["upper_bound_95"] == round(upper_bound(0, 30), 6)
@@ -280,6 +281,17 @@ def test_results_of_other_threats_stay_in_the_file_and_are_never_pooled(tmp_path
     assert "(`one`)" in text
     assert "| 3 of 30 | 3 | 100 % | authentic (3) |" in text
     assert text.endswith("What people wrote.\n")
+
+
+def test_a_row_of_an_earlier_edition_of_its_threat_does_not_stay(tmp_path):
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    files = ("--json", str(results), "--table", str(page))
+    first, gone, other = (made_up(name=name)[0] for name in ("first", "gone", "other"))
+    assert run(tmp_path, {"first": first, "gone": gone}, "--attempts", "4", *files) == 0
+    changed = made_up(name="first", edition=2)[0]
+    assert run(tmp_path, {"first": changed, "other": other}, "--only", "other", "--attempts", "2", *files) == 0
+    assert [row["name"] for row in json.loads(results.read_text("utf-8"))["threats"]] == ["other"]
+    assert "(`first`)" not in page.read_text("utf-8")
 
 
 def test_rows_of_another_model_are_marked():

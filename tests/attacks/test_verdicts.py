@@ -17,7 +17,7 @@ from provenance import proof
 from provenance.calibration import calibration_id, format_calibration
 from provenance.claim import claim_id, parse_claim
 from provenance.commitment import commit, seed
-from provenance.correlation import dct2
+from provenance.correlation import dct2, idct2
 from provenance.credentials import one_time_credentials
 from provenance.curve import public_key
 from provenance.derivation import derive_author, derive_work
@@ -170,12 +170,6 @@ def test_picture_repainted_around_the_forgers_own_noise_is_unmasked_by_regenerat
     report = judge(hidden.sign())
     assert report.verdict is Verdict.CONSISTENT
     assert "NOT against somebody who repaints" in report.to_json()["statement"]
-
-
-def idct2(x):
-    from provenance.correlation import dct_matrix
-
-    return dct_matrix(x.shape[-2]).T @ x @ dct_matrix(x.shape[-1])
 
 
 # --- framing, keys and signatures -----------------------------------------------------------------------------------

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from scipy import fft, special
 
 from provenance.calibration import Whitening
-from provenance.correlation import REQUIRED_BITS, cosine, dct2, log2_false_accept, threshold, whitened_cosine
+from provenance.correlation import (
+    REQUIRED_BITS,
+    cosine,
+    dct2,
+    idct2,
+    log2_false_accept,
+    threshold,
+    whiten,
+    whitened_cosine,
+)
 from provenance.noise import gaussian
 
 DIMENSIONS = [2, 3, 4, 5, 7, 16, 64, 100, 1000, 1024, 4096, 16_384, 65_536]
@@ -98,6 +107,8 @@ def test_dct_against_scipy(shape):
     x = np.random.default_rng(3).standard_normal(shape)
     assert np.allclose(dct2(x), fft.dctn(x, axes=(1, 2), norm="ortho"), atol=1e-12)
     assert np.linalg.norm(dct2(x)) == pytest.approx(np.linalg.norm(x))
+    assert np.allclose(idct2(x), fft.idctn(x, axes=(1, 2), norm="ortho"), atol=1e-12)
+    assert np.allclose(idct2(dct2(x)), x, atol=1e-12)
 
 
 def test_cosine():
@@ -122,8 +133,9 @@ def test_whitening_finds_a_link_that_the_plain_cosine_hides():
     mean = rng.standard_normal((2, 8, 8)) * 30
     scale = np.exp(rng.standard_normal((2, 8, 8)) * 3)
     coefficients = dct2(noise) / scale + mean
-    latent = fft.idctn(coefficients, axes=(1, 2), norm="ortho").astype(np.float32)
+    latent = idct2(coefficients).astype(np.float32)
     whitening = Whitening(mean.astype(np.float32), scale.astype(np.float32))
+    assert np.allclose(whiten(idct2(coefficients), whitening), dct2(noise), rtol=1e-4, atol=1e-2)
     assert whitened_cosine(latent, noise, whitening) > 0.99
     assert whitened_cosine(latent, noise, None) == cosine(latent, noise) < 0.5
     other = rng.standard_normal((2, 8, 8)).astype(np.float32)

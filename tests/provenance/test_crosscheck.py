@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from provenance.calibration import Whitening
-from provenance.correlation import cosine, dct2, dct_matrix, log2_false_accept, whitened_cosine
+from provenance.correlation import cosine, dct2, idct2, log2_false_accept, whitened_cosine
 from provenance.crosscheck import cross_cosine, undo_exchange
 
 SHAPE = (4, 16, 16)
@@ -12,10 +12,6 @@ SHAPE = (4, 16, 16)
 
 def noise(number):
     return np.random.default_rng(number).standard_normal(SHAPE).astype(np.float32)
-
-
-def idct2(x):
-    return dct_matrix(x.shape[-2]).T @ x @ dct_matrix(x.shape[-1])
 
 
 def whitening():

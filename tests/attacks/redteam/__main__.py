@@ -39,10 +39,12 @@ def main(arguments=None, *, threats=None, lab=None):
         if lines:
             rows.append(summarise(threat, lab, list(lines.values())))
             show(_said(rows[-1]))
+    shown = rows
     if options.json is not None:
-        write_json(options.json, merge(options.json, rows))
+        shown = merge(options.json, rows, {name: threat.edition for name, threat in known.items()})
+        write_json(options.json, shown)
     if options.table is not None:
-        write_table(options.table, rows if options.json is None else merge(options.json, rows))
+        write_table(options.table, shown)
     return 1 if any(row["breaks"] and row["prevented"] for row in rows) else 0
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from time import process_time
 
 from provenance.commitment import commit, seed
-from provenance.correlation import cosine, dct2, log2_false_accept
+from provenance.correlation import cosine, dct2, log2_false_accept, whiten
 from provenance.noise import gaussian
 from provenance.recipe import Opening, opening_commitment
 from tests.attacks.redteam.threat import Threat, chance
@@ -89,7 +89,7 @@ def whitened(lab, victim):
         work = lab.work(victim)
         whitening = lab.policy.models[lab.model].calibration(work.recipe.shape).whitening
         latent = dequantise(work.integers, work.recipe.latent_steps)
-        _WHITENED[name] = (dct2(latent) - whitening.mean) * whitening.scale, math.prod(work.recipe.shape)
+        _WHITENED[name] = whiten(latent, whitening), math.prod(work.recipe.shape)
     return _WHITENED[name]
 
 

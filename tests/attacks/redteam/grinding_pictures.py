@@ -10,9 +10,8 @@ import math
 import numpy as np
 
 from provenance.commitment import commit, seed
-from provenance.correlation import REQUIRED_BITS, dct2, log2_false_accept, threshold
+from provenance.correlation import REQUIRED_BITS, idct2, log2_false_accept, threshold, whiten
 from provenance.noise import gaussian
-from tests.attacks.redteam.inject import idct2
 from tests.attacks.redteam.lab import attempt as judged
 from tests.attacks.redteam.painter import calibration, latent_of, painted, stolen
 from tests.attacks.redteam.threat import Threat
@@ -24,7 +23,7 @@ MOST = 14
 def grind(work, known, keys):
     """Best (plain, whitened) cosines after 1, 2, 4... of the ``keys`` (secret scalars), and the best key of all."""
     x = latent_of(work)
-    plain, white = x.ravel(), idct2((dct2(x) - known.whitening.mean) * known.whitening.scale).ravel()
+    plain, white = x.ravel(), idct2(whiten(x, known.whitening)).ravel()
     rows = np.stack([plain / np.linalg.norm(plain), white / np.linalg.norm(white)])
     cosines = np.empty((2, len(keys)))
     for place, key in enumerate(keys):

@@ -12,7 +12,7 @@ Whoever knows the victim's public seed can also walk away from the victim's nois
 
 import numpy as np
 
-from provenance.correlation import dct2, dct_matrix, whitened_cosine
+from provenance.correlation import dct2, idct2, whitened_cosine
 from provenance.latent import dequantise, quantise, step_array
 
 DIRECTIONS = ("plain", "shaped", "least")
@@ -28,11 +28,6 @@ def direction(name, noise, known):
         return idct2(coefficients / known.whitening.scale)
     walked = idct2(np.square(step_array(known.steps).astype(np.float64)) * known.whitening.scale * coefficients)
     return walked * (np.linalg.norm(noise) / np.linalg.norm(walked))
-
-
-def idct2(coefficients):
-    """The inverse of ``provenance.correlation.dct2``."""
-    return dct_matrix(coefficients.shape[-2]).T @ coefficients @ dct_matrix(coefficients.shape[-1])
 
 
 def stored(latent, known):

@@ -25,14 +25,17 @@ KINDS = {
 }
 
 
-def merge(path, rows):
+def merge(path, rows, editions=None):
     """Earlier results in the file at ``path`` with ``rows`` in place of those of the same names, sorted by name.
 
-    Where ``rows`` are about another model than earlier ones, those are dropped: one table tells of one model.
+    Where ``rows`` are about another model than earlier ones, those are dropped: one table tells of one model. With
+    ``editions``, those of the present threats by name, earlier rows of other editions and other threats are dropped too.
     """
     earlier = json.loads(path.read_text("utf-8"))["threats"] if path.exists() else []
     models = {row["model"] for row in rows}
     known = {row["name"]: row for row in earlier if not models or row["model"] in models}
+    if editions is not None:
+        known = {name: row for name, row in known.items() if row["edition"] == editions.get(name)}
     known |= {row["name"]: row for row in rows}
     return [known[name] for name in sorted(known)]
 
