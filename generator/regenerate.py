@@ -227,6 +227,8 @@ class DiffusersRegenerator:
         setup = recipe.setup
         adapters = setup.adapters if setup else ()
         key = (recipe.model.digest, recipe.dtype, recipe.scheduler, adapters)
+        if any(each.digest not in self._known_adapters() for each in adapters):
+            raise MissingModelError(self.why_not(recipe) or "the recipe names adapters that are not here")
         if key not in self._pipelines:
             from generator.runtime import load_runtime
 

@@ -7,6 +7,7 @@ every draw goes through diffusers' ``randn_tensor``, which ``generator.guard`` r
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "Kind", "build_scheduler", "kind_of", "read_scheduler", "record_scheduler", "replacement"]
 
-_MAX_LEVELS = 100_000
-"""Noise levels that a model was trained on; a thousand is usual, and each takes time and memory to work out."""
+_MOST = 100_000
+"""Largest number of a configuration. A thousand noise levels are usual; each takes time and memory to work out."""
 
 _INFINITE = ("inf", "-inf")
 """Some configurations hold them; a recipe as these words."""
@@ -123,9 +124,13 @@ def build_scheduler(scheduler: Scheduler) -> Any:
         MissingModelError: not allowed here, or a configuration that diffusers does not take.
     """
     kind_of(scheduler)
-    levels = _config(scheduler).get("num_train_timesteps", 1)
-    if not isinstance(levels, int | float) or not 1 <= levels <= _MAX_LEVELS:
-        raise MissingModelError(f"scheduler {scheduler.name}: num_train_timesteps must be from 1 to {_MAX_LEVELS}")
+    config = _config(scheduler)
+    levels = config.get("num_train_timesteps", 1)
+    if not isinstance(levels, int | float) or not 1 <= levels <= _MOST:
+        raise MissingModelError(f"scheduler {scheduler.name}: num_train_timesteps must be from 1 to {_MOST}")
+    for key, value in config.items():
+        if isinstance(value, int | float) and math.isfinite(value) and abs(value) > _MOST:
+            raise MissingModelError(f"scheduler {scheduler.name}: {printable(key, limit=80)} is beyond {_MOST}")
     import diffusers
 
     try:

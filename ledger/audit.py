@@ -19,6 +19,7 @@ from provenance.checkpoint import open_checkpoint
 from provenance.entry import parse_any
 from provenance.errors import InvalidError, LedgerFault, UnsupportedVersionError
 from provenance.merkle import leaf_hash
+from provenance.terminal import printable
 from provenance.tiles import FULL_WIDTH
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def check_log(
         found = _check_leaves(connection, state, shown, progress)
         found += _check_notes(connection, state, keys)
         if connection.dialect.name == "sqlite":
-            result = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one()
-            found += [] if result == "ok" else [f"SQLite: {result}"]
+            result = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+            found += [] if result == "ok" else [f"SQLite: {printable(' '.join(str(result).split()))}"]
     return found[:_MOST]
 
 

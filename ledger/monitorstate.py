@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ledger.edge import Edge
 from provenance.errors import LedgerFault
 from provenance.merkle import HASH_SIZE
+from provenance.terminal import printable
 from provenance.tiles import FULL_WIDTH, TILE_HEIGHT
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ class MonitorState:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for an error about text that is none
-            raise LedgerFault(f"{self.path}: the monitor's state cannot be used: {error}") from error
+            said = printable(" ".join(str(error).split()), limit=200)
+            raise LedgerFault(f"{self.path}: the monitor's state cannot be used: {said}") from error
 
 
 def _read_edge(size: int, hashes: bytes) -> Edge | None:

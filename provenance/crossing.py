@@ -6,17 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.correlation import REQUIRED_BITS
+from provenance.crosscheck import WHERE_IT_LIES, Place
 
 if TYPE_CHECKING:
     from provenance.copies import Comparison
 
-__all__ = ["COPY_BITS", "Crossing"]
+__all__ = ["COPY_BITS", "Crossing", "Restored"]
 
 NEAR_BITS, NEAR_MARGIN = 1.0, 3.0
 """Bits a value, and how many times those of the best chance draw, that make another picture a near copy (5).
 
 A correlation of 0.87: a picture with noise put in and taken out keeps that until it is plainly damaged. Of one's own
 pictures under some prompt one in sixty may reach it; that no other seed comes within a third of it is the harder half.
+"""
+
+RESTORED_BITS = 2.0
+"""The same once an exchange of noises was undone, beside so many times what the undoing makes of no picture at all.
+
+Of 44 pale pictures, the best of 768 own seeds, none came to 1.7 in 30 works of others; copies come to 3.8 and more.
 """
 
 COPY_BITS = REQUIRED_BITS // 2
@@ -26,6 +33,19 @@ To find a seed with so many takes 2^64 noises, tens of millions of years of one 
 """
 
 
+@dataclass(frozen=True)
+class Restored:
+    """What undoing an exchange of two noises makes of a picture: bits a value that the other claim's picture explains.
+
+    Attributes:
+        bits: of the other's picture, once that was done.
+        from_nothing: of the mean latent of the model, to which the same was done: what this claim's noise does alone.
+    """
+
+    bits: float = 0.0
+    from_nothing: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Crossing:
     """What one claim has to do with the other's picture.
@@ -33,12 +53,13 @@ class Crossing:
     Attributes:
         cosine: of the other's stored latent, whitened and less its own noise, with this claim's noise; None where they
             have other shapes.
-        bits: -log2 of a fresh seed's chance of it.
+        bits: -log2 of a fresh seed's chance of it, less those of the place where it was found.
         same_pixels: whether both pictures are pixel for pixel the same.
         comparison: the other's picture laid over this claim's (steps 13 to 16), where this machine could do that.
         why_not: why there is no comparison.
-        restored: bits a value that this claim's picture explains of the other's once an exchange of their two noises
-            was undone (``provenance.crosscheck``); 0 where that was not tried.
+        place: where in the other's latent this claim's noise was found.
+        restored: what is left once an exchange of their two noises was undone (``provenance.crosscheck``); None where
+            that was not tried.
     """
 
     cosine: float | None
@@ -46,7 +67,8 @@ class Crossing:
     same_pixels: bool
     comparison: Comparison | None
     why_not: str = ""
-    restored: float = 0.0
+    place: Place = WHERE_IT_LIES
+    restored: Restored | None = None
 
     @property
     def noise_found(self) -> bool:
@@ -64,7 +86,12 @@ class Crossing:
         found = None if self.comparison is None else self.comparison.rank
         if found is None or not found.count:
             return False
-        return max(found.tested, self.restored) >= max(NEAR_BITS, NEAR_MARGIN * found.nearest)
+        if found.tested >= max(NEAR_BITS, NEAR_MARGIN * found.nearest):
+            return True
+        if self.restored is None:
+            return False
+        chance = max(found.nearest, self.restored.from_nothing)
+        return self.restored.bits >= max(RESTORED_BITS, NEAR_MARGIN * chance)
 
     @property
     def copied(self) -> bool:

@@ -23,18 +23,23 @@ made again and neither is near, they are two works: few draws find pictures of o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provenance.copies import compare
 from provenance.correlation import REQUIRED_BITS, log2_false_accept, whitened_cosine
-from provenance.crosscheck import cross_cosine, undo_exchange
-from provenance.crossing import Crossing
+from provenance.crosscheck import Place, in_place, mean_latent, seek, undo_exchange
+from provenance.crossing import Crossing, Restored
 from provenance.errors import EnvironmentFault, UsageError
 from provenance.registration import register
 from provenance.settle import Outcome, settle
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from provenance.ports import Regenerator
+    from provenance.registration import Registration
     from provenance.side import Side
     from provenance.subject import Subject
     from provenance.verify import Request
@@ -77,22 +82,19 @@ def compare_claims(a: Side, b: Side, request: Request, *, draws: int = DRAWS) ->
 
 def _cross(one: Side, other: Side, request: Request, draws: int) -> Crossing:
     """What ``one``'s claim has to do with ``other``'s picture."""
-    cosine, bits = _latent_cosine(one, other)
+    crossing = _seek_noise(one, other)
     same = (
         one.pixels is not None
         and other.pixels is not None
         and one.claimed.work.claim.pixels == (other.claimed.work.claim.pixels)
     )
     if same and not (one.broken and other.broken):
-        return Crossing(cosine, bits, same_pixels=True, comparison=None, why_not="both claim the same pixels")
+        return replace(crossing, same_pixels=True, why_not="both claim the same pixels")
     if other.pixels is None:
-        return Crossing(
-            cosine, bits, same_pixels=False, comparison=None, why_not=f"no picture of {other.letter} is here"
-        )
+        return replace(crossing, why_not=f"no picture of {other.letter} is here")
     if request.regenerator is None or one.claimed.reference is None or one.claimed.subject is None:
-        why = f"this machine cannot make the picture of {one.letter}"
-        return Crossing(cosine, bits, same_pixels=False, comparison=None, why_not=why)
-    unsought = "the seed's noise was found in the stored latent" if bits >= REQUIRED_BITS else ""
+        return replace(crossing, why_not=f"this machine cannot make the picture of {one.letter}")
+    unsought = "the seed's noise was found in the stored latent" if crossing.bits >= REQUIRED_BITS else ""
     if not unsought and _is_as_made(other, one):
         unsought = "the other's stored latent, which was tested, is what its own seed makes, so nothing was taken out"
     try:
@@ -108,44 +110,64 @@ def _cross(one: Side, other: Side, request: Request, draws: int) -> Crossing:
             progress=request.progress,
         )
     except EnvironmentFault as error:
-        return Crossing(cosine, bits, same_pixels=False, comparison=None, why_not=str(error))
-    return Crossing(cosine, bits, same_pixels=False, comparison=found, restored=_restored(one, other, request))
+        return replace(crossing, why_not=str(error))
+    return replace(crossing, comparison=found, restored=_restore(one, other, found.registration, request.regenerator))
 
 
-def _restored(one: Side, other: Side, request: Request) -> float:
-    """Bits a value that ``one``'s picture explains of ``other``'s once an exchange of their noises was undone.
+def _restore(one: Side, other: Side, found: Registration | None, regenerator: Regenerator) -> Restored | None:
+    """What ``one``'s picture explains of ``other``'s once an exchange of their noises was undone.
 
-    Only where it may decide: ``one`` was made again and ``other`` was not.
+    Only where it may decide: ``one`` was made again and ``other`` was not. Which model ``other`` names does not matter:
+    it may be any, while the latents of a copy are in ``one``'s.
     """
-    mine, its = one.claimed.subject, other.claimed.subject
-    if mine is None or its is None or request.regenerator is None or one.claimed.reference is None:
-        return 0.0
-    if not one.regenerated or other.regenerated or not _comparable(mine, its) or mine.recipe.seed == its.recipe.seed:
-        return 0.0
-    latent = undo_exchange(its.latent, mine.latent, its.noise, mine.noise, its.whitening)
-    place = register(one.claimed.reference, request.regenerator.decode(its.recipe, latent))
-    return 0.0 if place is None else place.likeness.bits
+    mine, its, reference = one.claimed.subject, other.claimed.subject, one.claimed.reference
+    if mine is None or its is None or reference is None or found is None:
+        return None
+    if not one.regenerated or other.regenerated or mine.recipe.shape != its.recipe.shape:
+        return None
+    if mine.recipe.seed == its.recipe.seed:
+        return None
+
+    def explained(latent: NDArray[np.float32], place: Place) -> float:
+        undone = undo_exchange(latent, mine.latent, in_place(its.noise, place), mine.noise, mine.whitening)
+        laid = register(reference, regenerator.decode(mine.recipe, undone))
+        return 0.0 if laid is None else laid.likeness.bits
+
+    places = {Place(found.mirrored), _place(found, mine)}
+    nothing = mean_latent(mine.recipe.shape, mine.whitening)
+    return Restored(
+        max(explained(in_place(its.latent, place), place) for place in places),
+        max(explained(nothing, place) for place in places),
+    )
+
+
+def _place(found: Registration, mine: Subject) -> Place:
+    """The whole cells by which a copy lies off, as its picture shows, at the middle of this claim's picture."""
+    _, rows, columns = mine.recipe.shape
+    width, height = mine.recipe.width, mine.recipe.height
+    across, down = found.matrix @ (width / 2, height / 2, 1.0) - (width / 2, height / 2)
+    return Place(found.mirrored, round(down * rows / height), round(across * columns / width))
 
 
 def _is_as_made(other: Side, one: Side) -> bool:
-    """Whether ``other``'s stored latent is what its own seed makes, so that nobody took ``one``'s noise out of it."""
+    """Whether ``other``'s stored latent is what its own seed makes, so that nobody took ``one``'s noise out of it.
+
+    That says something about ``one``'s noise only where both are of one model and one shape.
+    """
     mine, its = one.claimed.subject, other.claimed.subject
-    return mine is not None and its is not None and other.regenerated and _comparable(mine, its)
-
-
-def _comparable(mine: Subject, its: Subject) -> bool:
-    """Whether their latents are of one model and one shape."""
+    if mine is None or its is None or not other.regenerated:
+        return False
     return mine.recipe.shape == its.recipe.shape and mine.recipe.model.digest == its.recipe.model.digest
 
 
-def _latent_cosine(one: Side, other: Side) -> tuple[float | None, float]:
-    """Whitened cosine of ``other``'s stored latent, less its own noise, with ``one``'s noise, and its bits."""
+def _seek_noise(one: Side, other: Side) -> Crossing:
+    """Whether the noise of ``one``'s seed is in ``other``'s stored latent, out of which that one's own was taken."""
     mine, its = one.claimed.subject, other.claimed.subject
     if mine is None or its is None or mine.recipe.shape != its.recipe.shape:
-        return None, 0.0
-    if mine.recipe.seed == its.recipe.seed:
-        c = whitened_cosine(its.latent, mine.noise, its.whitening)
-    else:
-        c = cross_cosine(its.latent, mine.noise, its.noise, its.whitening)
-    d = its.latent.size
-    return c, min(-log2_false_accept(c, d), float(d))
+        return Crossing(None, 0.0, same_pixels=False, comparison=None)
+    whitening = its.whitening or mine.whitening
+    if mine.recipe.seed != its.recipe.seed:
+        c, bits, place = seek(its.latent, mine.noise, its.noise, whitening)
+        return Crossing(c, bits, same_pixels=False, comparison=None, place=place)
+    c, d = whitened_cosine(its.latent, mine.noise, whitening), its.latent.size
+    return Crossing(c, min(-log2_false_accept(c, d), float(d)), same_pixels=False, comparison=None)

@@ -141,10 +141,20 @@ def _noise(dispute: Dispute) -> Reason:
         found = "is" if crossing.bits >= REQUIRED_BITS else "is not"
         sentences.append(
             f"The noise of {one.letter}'s seed {found} in {other.letter}'s latent, {other.letter}'s own noise being "
-            f"taken out as far as that goes (cosine {crossing.cosine:.3f}; "
+            f"taken out as far as that goes ({_placed(crossing)}cosine {crossing.cosine:.3f}; "
             f"a fresh seed does as well with probability 2^-{crossing.bits:.0f}, 2^-{REQUIRED_BITS} is needed)."
         )
     return Reason(4, tuple(sentences), figures)
+
+
+def _placed(crossing: Crossing) -> str:
+    """Where in the latent the noise lies, if not in its place."""
+    place, words = crossing.place, []
+    if place.mirrored:
+        words.append("mirrored")
+    if place.down or place.across:
+        words.append(f"moved by {place.across} cells across and {place.down} down")
+    return f"{' and '.join(words)}; " if words else ""
 
 
 def _shared(dispute: Dispute) -> Reason:
@@ -169,11 +179,13 @@ def _shared(dispute: Dispute) -> Reason:
             f"{found.rank.count} pictures of wrong seeds, and other pictures, reach {found.rank.nearest:.2f} at most"
             f"{_chance(found)}."
         )
-        if crossing.restored > 0.0:
-            figures[f"restored_{tag}"] = round(crossing.restored, 3)
+        if crossing.restored is not None:
+            figures[f"restored_{tag}"] = round(crossing.restored.bits, 3)
+            figures[f"from_nothing_{tag}"] = round(crossing.restored.from_nothing, 3)
             sentences.append(
                 f"With {other.letter}'s noise taken out of {other.letter}'s latent and {one.letter}'s put back, as far "
-                f"as the two latents differ by them, {crossing.restored:.2f} bits a value agree."
+                f"as the two latents differ by them, {crossing.restored.bits:.2f} bits a value agree; the same done to "
+                f"no picture at all makes {crossing.restored.from_nothing:.2f} agree."
             )
         if found.changes is not None and found.changes.regions and found.alike:
             sentences.append(f"About {100 * found.changes.share:.0f} % of it was painted over or added.")

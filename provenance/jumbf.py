@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from provenance.cbor import decode_cbor
-from provenance.errors import EncodingError
+from provenance.errors import EncodingError, LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_MANIFESTS",
+    "check_labels",
     "count_manifests",
     "manifest_sizes",
     "part_of_store",
@@ -45,7 +46,7 @@ MAX_MANIFESTS = 320
 _MANIFEST_TYPES = (b"c2ma", b"c2um", b"c2cm")
 _C2PA_TYPE = bytes.fromhex("00110010800000aa00389b71")  # what follows the four letters (C2PA 2.x, section 11.1.4)
 
-_MAX_BOXES = 4_096
+_MAX_BOXES, _MAX_LABEL = 4_096, 65_536
 _DESCRIPTION_HEAD = 17  # 16 bytes of type and one of toggles (ISO 19566-5, section A.3)
 _COSE_SIGN1 = 18
 _COSE_SIGN1_PARTS = 4
@@ -86,6 +87,26 @@ def signing_certificates(store: bytes) -> dict[str, bytes]:
 def count_manifests(data: bytes) -> int:
     """How many manifests there are in a store, or in a file of any format, at most: by the marks of their boxes."""
     return sum(data.count(kind + _C2PA_TYPE) for kind in _MANIFEST_TYPES)
+
+
+def check_labels(data: bytes) -> None:
+    """Refuse boxes, in a store or in a file of any format, whose names no reader needs and one may die of.
+
+    Labels are plain ASCII (C2PA 2.x, section 6.2); c2pa-rs 0.91 ends the whole process at some that are not. What is
+    compressed cannot be looked at before it is read.
+
+    Raises:
+        EncodingError: a label with other characters. LimitError: a compressed manifest.
+    """
+    if b"c2cm" + _C2PA_TYPE in data:
+        raise LimitError("manifest: compressed manifests are not read here")
+    at = data.find(b"jumd")
+    while at >= 0:
+        begin = at + 4 + _DESCRIPTION_HEAD
+        label = data[begin : begin + _MAX_LABEL].split(b"\0", 1)[0]
+        if data[begin - 1 : begin] and data[begin - 1] & 2 and not label.isascii():
+            raise EncodingError(f"manifest: the label of the box at byte {at} holds other characters than ASCII")
+        at = data.find(b"jumd", at + 4)
 
 
 def manifest_sizes(store: bytes) -> dict[str, int]:

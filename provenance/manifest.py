@@ -23,7 +23,7 @@ from provenance.chunks import MAX_FILE_BYTES, embedded_store
 from provenance.container import LATENT_TITLE, Container, Ingredient, Signer, active_label, describe, latent_uri
 from provenance.errors import InvalidError, LimitError, UsageError
 from provenance.ingredient import OUTSIDE_TITLE, WORK_TITLE, Nested, data_uris
-from provenance.jumbf import MAX_MANIFESTS, count_manifests, signing_certificate, signing_certificates
+from provenance.jumbf import MAX_MANIFESTS, check_labels, count_manifests, signing_certificate, signing_certificates
 from provenance.plainwords import explain_damage
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     ``anchors_pem``: PEM certificates of the roots that are trusted, for signers and for timestamps.
 
     Raises:
-        InvalidError: the store cannot be read at all, or holds our assertion or latent twice.
-        LimitError: the file is larger than MAX_FILE_BYTES, or the latent than MAX_LATENT_BYTES.
+        InvalidError: the store cannot be read at all, or holds our assertion or latent twice, or names a box in other
+            characters than ASCII.
+        LimitError: the file is larger than MAX_FILE_BYTES, or the latent than MAX_LATENT_BYTES, or the manifest is
+            compressed.
         UsageError: the anchors cannot be read.
     """
     if len(data) > MAX_FILE_BYTES:
@@ -97,6 +99,7 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
         raise LimitError(f"manifest: a store beyond {MAX_STORE_BYTES} bytes is not read")
     if count_manifests(data if jumbf is None else jumbf) > MAX_MANIFESTS:
         raise LimitError(f"manifest: a store of more than {MAX_MANIFESTS} manifests is not read")
+    check_labels(data if jumbf is None else jumbf)
     context = _context(os.getpid(), anchors_pem)
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.anypicture import TROUBLE
 from provenance.claim import Claim, LatentRef, parse_entry
 from provenance.errors import EnvironmentFault, InvalidError, UnprovedError, UnsupportedVersionError, UsageError
 from provenance.files import read_bounded
@@ -158,7 +159,7 @@ def read_outside(path: Path) -> tuple[bytes, str, NDArray[np.uint8]]:
             rgb = np.array(image.convert("RGB"), np.uint8)
     except UsageError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except TROUBLE as error:
         raise UsageError(f"--encode: {path} is no readable PNG, JPEG or WebP") from error
     return data, kind, rgb
 

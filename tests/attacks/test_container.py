@@ -14,6 +14,7 @@ from provenance.credentials import leaf_der
 from provenance.errors import InvalidError, LimitError
 from provenance.jumbf import signing_certificate
 from provenance.manifest import read_container, settings
+from provenance.manifest_parents import DIGITAL_SOURCE
 from provenance.pixels import encode_png, encode_webp, pixel_digest, read_picture
 from tests.support.pictures import (
     LATENT,
@@ -47,6 +48,31 @@ def test_pixel_changed():
     assert container.state == "invalid"
     assert "assertion.dataHash.mismatch" in container.failures
     assert pixel_digest(read_picture(data).rgb) != pixel_digest(pixels())
+
+
+def with_label(label):
+    """A signed picture whose author named an assertion so, in bytes."""
+    placeholder = b"house.notes"
+    actions = {"actions": [{"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE}]}
+    kept = {"c2pa.actions.v2": actions, placeholder.decode(): {"a": 1}}
+    manifest = {"assertions": [{"label": name, "created": True, "data": data} for name, data in kept.items()]}
+    data = foreign(encode_png(pixels()), manifest)
+    named = label.ljust(len(placeholder), b"x")
+    return join([(kind, body.replace(placeholder, named) if kind == b"caBX" else body) for kind, body in split(data)])
+
+
+def test_a_label_of_which_the_library_dies():
+    """c2pa-rs 0.91 ends the process at a letter of several bytes behind the last dot of a label."""
+    for label in ("house.\u202e", "\u202ehouse", "h\u00e9"):
+        with pytest.raises(InvalidError, match="other characters than ASCII"):
+            read(with_label(label.encode()))
+    assert read(with_label(b"house.plain")).state == "invalid"  # as ever, where something was changed
+
+
+def test_a_compressed_manifest_is_not_read():
+    packed = [(kind, body.replace(b"c2ma\0", b"c2cm\0") if kind == b"caBX" else body) for kind, body in split(signed())]
+    with pytest.raises(LimitError, match="compressed"):
+        read(join(packed))
 
 
 def test_manifest_stripped():

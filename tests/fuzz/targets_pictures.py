@@ -148,13 +148,23 @@ def manifests():
     return [json.dumps(made).encode() for made in found]
 
 
+def _labels(value):
+    if isinstance(value, dict):
+        yield str(value.get("label", ""))
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _labels(part)
+
+
 def run_attackers_manifest(data):
     from provenance.pixels import encode_png
     from tests.fuzz.targets_protocol import latents
     from tests.support.pictures import foreign, pixels
 
     try:
-        made = foreign(encode_png(pixels()), json.loads(data), latent=latents()[-1])
+        manifest = json.loads(data)
+        if not all(label.isascii() for label in _labels(manifest)):  # the attacker's tool would end this process
+            return
+        made = foreign(encode_png(pixels()), manifest, latent=latents()[-1])
     except Exception:  # the attacker's tool refuses it
         return
     run_file(made)

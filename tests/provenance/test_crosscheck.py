@@ -5,7 +5,7 @@ import pytest
 
 from provenance.calibration import Whitening
 from provenance.correlation import cosine, dct2, idct2, log2_false_accept, whitened_cosine
-from provenance.crosscheck import cross_cosine, undo_exchange
+from provenance.crosscheck import WHERE_IT_LIES, Place, cross_cosine, in_place, mean_latent, seek, undo_exchange
 
 SHAPE = (4, 16, 16)
 
@@ -91,3 +91,59 @@ def test_of_two_works_that_have_nothing_to_do_with_each_other_hardly_anything_is
     undone = undo_exchange(stranger, honest, other, author, known)
     before, after = (dct2(each - honest) * known.scale for each in (stranger, undone))
     assert np.square(after).sum() > 0.8 * np.square(before).sum()
+
+
+PLACES = [WHERE_IT_LIES, Place(mirrored=True), Place(down=3, across=-2), Place(mirrored=True, across=1), Place(down=8)]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_noise_is_found_where_the_latent_was_moved_to(place):
+    known, author, thief = whitening(), noise(1), noise(2)
+    honest = idct2(0.8 * dct2(author) + 0.6 * np.random.default_rng(7).standard_normal(SHAPE))
+    away = np.roll(honest, (place.down, place.across), (1, 2))  # a picture that was moved, then whitened like any other
+    moved = idct2(dct2(away[:, :, ::-1] if place.mirrored else away) / known.scale + known.mean)
+    c, bits, found = seek(moved + idct2(dct2(thief) / known.scale), author, thief, known)
+    assert found == place
+    assert c > 0.7
+    assert bits == pytest.approx(-log2_false_accept(c, moved.size) - place.cost(16, 16))
+    assert np.allclose(in_place(away[:, :, ::-1] if place.mirrored else away, place), honest)
+
+
+def test_the_words_of_all_places_are_a_code():
+    for height, width in ((16, 16), (4, 64), (2, 2)):
+        others = Place(down=1).cost(height, width)
+        words = (1.0, 2.0, *[others] * (2 * height * width - 2))
+        assert (WHERE_IT_LIES.cost(height, width), Place(mirrored=True).cost(height, width)) == words[:2]
+        assert sum(2.0**-word for word in words) == pytest.approx(1.0)
+
+
+def test_fresh_seeds_are_found_no_oftener_in_all_places_together():
+    known = whitening()
+    latent = picture(known, noise(1)) + idct2(dct2(noise(2)))
+    bits = np.array([seek(latent, noise(100 + each), noise(2), known)[1] for each in range(1000)])
+    for least in (1, 2, 4, 6):
+        assert np.count_nonzero(bits >= least) <= 1000 * 2.0**-least + 4 * np.sqrt(1000 * 2.0**-least)
+    assert np.count_nonzero(bits >= 1) > 100  # and the test is not empty
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_nothing_is_found_in_a_broken_latent(value):
+    broken = np.full(SHAPE, value, np.float32)
+    with np.errstate(all="ignore"):
+        assert seek(broken, noise(1), np.zeros(SHAPE, np.float32), None) == (0.0, 0.0, WHERE_IT_LIES)
+
+
+def test_the_mean_latent_is_the_middle_of_the_whitening():
+    known = whitening()
+    assert np.allclose(dct2(mean_latent(SHAPE, known)), known.mean, atol=1e-5)
+    assert not mean_latent(SHAPE, None).any()
+
+
+def test_a_picture_that_is_all_noise_of_its_seed_comes_out_of_nothing():
+    known, author, thief = whitening(), noise(1), noise(2)
+    pale = (idct2(known.mean) + idct2(0.4 * dct2(author) / known.scale)).astype(np.float32)
+    nothing = mean_latent(SHAPE, known)
+    assert undo_exchange(nothing, pale, thief, author, known) == pytest.approx(pale, abs=1e-4)
+    honest = picture(known, author).astype(np.float32)
+    left = (dct2(undo_exchange(nothing, honest, thief, author, known) - honest) * known.scale).ravel()
+    assert left @ left > 0.7 * np.square(dct2(nothing - honest) * known.scale).sum()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from provenance.copies import Comparison
-from provenance.crossing import Crossing
+from provenance.crossing import Crossing, Restored
 from provenance.disputetext import _chance
 from provenance.likeness import Rank
 from provenance.report import Check, Status, Verdict
@@ -134,9 +134,13 @@ def test_a_copy_that_other_seeds_come_close_to_is_left_open(weaker):
     assert "making B again would decide" in reason
 
 
-@pytest.mark.parametrize(("restored", "decided"), [(4.5, True), (2.8, True), (2.6, False), (0.0, False)])
-def test_a_copy_that_is_near_once_the_exchange_of_noises_is_undone(restored, decided):
-    """Three times the best of other seeds' pictures is asked for, as of the picture as it is."""
+@pytest.mark.parametrize(
+    ("restored", "nothing", "decided"),
+    [(4.5, 0.3, True), (2.8, 0.9, True), (2.6, 0.3, False), (4.5, 1.6, False), (4.5, 1.4, True), (0.0, 0.0, False)],
+)
+def test_a_copy_that_is_near_once_the_exchange_of_noises_is_undone(restored, nothing, decided):
+    """Three times the best of other seeds' pictures, and of what the undoing makes of no picture at all."""
+    restored = Restored(restored, nothing)
     copy = replace(near(1.9, 0.9), restored=restored)
     outcome, reason = settle(side("A"), side("B", Verdict.CONSISTENT), copy, alike())
     assert outcome is (Outcome.A if decided else Outcome.UNDETERMINED)
@@ -146,10 +150,10 @@ def test_a_copy_that_is_near_once_the_exchange_of_noises_is_undone(restored, dec
 
 
 def test_a_copy_too_damaged_to_be_alike_is_near_once_the_exchange_is_undone():
-    damaged = replace(alike(alike=False, rank=Rank(0.48, 0.25, 8, beaten=True)), restored=4.5)
+    damaged = replace(alike(alike=False, rank=Rank(0.48, 0.25, 8, beaten=True)), restored=Restored(4.5, 0.2))
     assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, alike())[0] is Outcome.A
     assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, NONE)[0] is Outcome.A
-    left = replace(damaged, restored=0.7)
+    left = replace(damaged, restored=Restored(1.9, 0.1))
     assert settle(side("A"), side("B", Verdict.CONSISTENT), left, alike())[0] is Outcome.UNDETERMINED
 
 

@@ -133,8 +133,10 @@ def made(name="ann", prompt="snowy mountains at sunset", number=0, guidance="2")
     return bench(secret, (derive_author(master),), credentials, nonce, prompt, guidance)
 
 
-def bench(secret, author_secrets, credentials, nonce, prompt, guidance="2", *, noise_seed=None, steps=None):
-    """Generate and lay out; ``noise_seed`` and ``steps`` are for those who cheat."""
+def bench(
+    secret, author_secrets, credentials, nonce, prompt, guidance="2", *, noise_seed=None, steps=None, evaluations=12
+):
+    """Generate and lay out; ``noise_seed`` and ``steps`` (of the stored latent) are for those who cheat."""
     model = house_model()
     side = native_size(model.folder)
     maker = regenerator()
@@ -143,7 +145,7 @@ def bench(secret, author_secrets, credentials, nonce, prompt, guidance="2", *, n
     base = Recipe(
         model=model.identity,
         scheduler=scheduler(),
-        steps=12,
+        steps=evaluations,
         guidance=Decimal(guidance),
         prompt=Prompt(prompt),
         max_tokens=32,

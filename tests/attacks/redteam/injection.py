@@ -171,7 +171,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, True),
         success=_LOST,
-        edition=5,
+        edition=6,
     ),
 )
 
