@@ -153,7 +153,7 @@ def test_a_copy_too_damaged_to_be_alike_is_near_once_the_exchange_is_undone():
     damaged = replace(alike(alike=False, rank=Rank(0.48, 0.25, 8, beaten=True)), restored=Restored(4.5, 0.2))
     assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, alike())[0] is Outcome.A
     assert settle(side("A"), side("B", Verdict.CONSISTENT), damaged, NONE)[0] is Outcome.A
-    left = replace(damaged, restored=Restored(1.9, 0.1))
+    left = replace(damaged, restored=Restored(2.4, 0.1))
     assert settle(side("A"), side("B", Verdict.CONSISTENT), left, alike())[0] is Outcome.UNDETERMINED
 
 

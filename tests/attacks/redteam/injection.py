@@ -112,6 +112,8 @@ def before_the_dispute(lab, i, take_out):
     }
     if near is not None:
         figures |= {"likeness": near.tested, "nearest_likeness": near.nearest}
+    if mine.restored is not None:
+        figures |= {"restored": mine.restored.bits, "from_nothing": mine.restored.from_nothing}
     winner = Dispute.A if i % 2 == 0 else Dispute.B
     verdict = "unmasked" if found.outcome is winner else f"dispute: {found.outcome}"
     return Outcome(verdict, figures, found.reason.split(":")[0][:60].replace(" A ", " ").replace(" B ", " "))
@@ -171,7 +173,7 @@ THREATS = (
         kind="picture",
         attempt=lambda lab, i: before_the_dispute(lab, i, True),
         success=_LOST,
-        edition=6,
+        edition=7,
     ),
 )
 
