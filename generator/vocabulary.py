@@ -59,7 +59,7 @@ def prompt_remarks(folder: Path, text: str, what: str = "the prompt") -> list[st
 def _nearest(word: str, known: list[str]) -> str:
     """A known word that somebody who wrote this may have meant: much like it, with the same first letter."""
     written = word.lower()[:_LONGEST_WORD]
-    near = get_close_matches(written, [each for each in known if each[0] == written[0]], n=1, cutoff=_NEAR)
+    near = get_close_matches(written, [each for each in known if each[:1] == written[:1]], n=1, cutoff=_NEAR)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
