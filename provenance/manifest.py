@@ -95,11 +95,12 @@ def read_container(data: bytes, media_type: str, *, anchors_pem: bytes | None) -
     if len(data) > MAX_FILE_BYTES:
         raise LimitError(f"picture: {len(data)} bytes are more than the limit of {MAX_FILE_BYTES}")
     jumbf = embedded_store(data, media_type)
-    if len(data if jumbf is None else jumbf) > (MAX_UNKNOWN_BYTES if jumbf is None else MAX_STORE_BYTES):
+    where_it_is = data if jumbf is None else jumbf
+    if len(where_it_is) > (MAX_UNKNOWN_BYTES if jumbf is None else MAX_STORE_BYTES):
         raise LimitError(f"manifest: a store beyond {MAX_STORE_BYTES} bytes is not read")
-    if count_manifests(data if jumbf is None else jumbf) > MAX_MANIFESTS:
+    if count_manifests(where_it_is) > MAX_MANIFESTS:
         raise LimitError(f"manifest: a store of more than {MAX_MANIFESTS} manifests is not read")
-    check_labels(data if jumbf is None else jumbf)
+    check_labels(where_it_is)
     context = _context(os.getpid(), anchors_pem)
     try:
         reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=context)
